@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <espalier/digest.hpp>
+
+#include "core/disk.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace espalier::cache {
+
+/// One run as `runs/<id>/run.json` records it.
+struct RunRecord {
+  std::string id;        ///< "20260301-142233-quickstart-4f2a"
+  std::string pipeline;  ///< the pipeline's name
+  std::string file;
+  std::string started;   ///< ISO 8601, UTC
+  double seconds = 0;
+  std::string outcome;   ///< "ok", "failed", "interrupted"
+  int total = 0;
+  int hit = 0;
+  int ran = 0;
+  int failed = 0;
+  int skipped = 0;
+  std::map<std::string, std::string> keys;  ///< node name -> hex key, for every node whose key became known
+  std::map<std::string, double> node_seconds;  ///< nodes that ran: their time, for the next run's estimate
+  std::map<std::string, std::string> failures;  ///< node -> message
+  std::vector<std::string> reports;  ///< paths relative to the store
+  Digest state;  ///< over all (node, key): two runs with equal state hold the same results under the same names
+};
+
+/// The folder `runs/`: one folder a run with run.json, events.jsonl, logs/, reports/. [one thread]
+class ESPALIER_API RunLog {
+ public:
+  RunLog(core::Disk& disk, core::Path store_root);
+
+  /// A fresh id and its folder's path; nothing is written yet.
+  std::string new_id(const std::string& pipeline) const;
+  core::Path folder(const std::string& id) const;
+
+  void write(const RunRecord& record);
+  std::optional<RunRecord> read(const std::string& id);
+  /// Ids, oldest first.
+  std::vector<std::string> ids();
+  /// The newest run of a pipeline. Cheap: `runs/latest-<pipeline>.json` holds its id and state.
+  struct Latest {
+    std::string id;
+    Digest state;
+  };
+  std::optional<Latest> latest(const std::string& pipeline);
+  /// Seconds of each node the last time it ran, over recent runs of the pipeline.
+  std::map<std::string, double> expected_seconds(const std::string& pipeline);
+
+ private:
+  core::Disk& disk_;
+  core::Path root_;
+};
+
+}  // namespace espalier::cache

@@ -1,0 +1,35 @@
+# espalier_add_plugin(NAME SOURCES file... [TORCH])
+#
+# Builds a plugin library. In Espalier's own tree it lands where the program looks; elsewhere in the project's build folder,
+# to be found by `--plugin-path` or $ESPALIER_PLUGIN_PATH. With TORCH the ABI mark carries the LibTorch version.
+function(espalier_add_plugin name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES")
+  if(NOT arg_SOURCES)
+    message(FATAL_ERROR "espalier_add_plugin(${name}): no SOURCES given")
+  endif()
+  set(target espalier_plugin_${name})
+  add_library(${target} MODULE ${arg_SOURCES})
+  set_target_properties(
+    ${target}
+    PROPERTIES PREFIX ""
+               OUTPUT_NAME ${name}
+               CXX_STANDARD 20
+               CXX_STANDARD_REQUIRED ON
+               CXX_EXTENSIONS OFF
+               CXX_VISIBILITY_PRESET hidden
+               VISIBILITY_INLINES_HIDDEN ON)
+  target_link_libraries(${target} PRIVATE espalier::espalier)
+  if(arg_TORCH)
+    target_compile_definitions(${target} PRIVATE ESPALIER_USES_TORCH)
+    target_link_libraries(${target} PRIVATE espalier::torch)
+    set_target_properties(${target} PROPERTIES JOB_POOL_COMPILE torch)
+  endif()
+  if(DEFINED ESPALIER_PLUGIN_OUTPUT_DIR)
+    set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${ESPALIER_PLUGIN_OUTPUT_DIR}
+                                               INSTALL_RPATH "$ORIGIN/../..")
+    install(TARGETS ${target} LIBRARY DESTINATION ${ESPALIER_PLUGIN_DIR})
+  endif()
+  if(TARGET espalier_flags)
+    target_link_libraries(${target} PRIVATE espalier_flags)
+  endif()
+endfunction()

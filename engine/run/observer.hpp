@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <espalier/digest.hpp>
+#include <espalier/error.hpp>
+
+#include "pipeline/plan.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace espalier::run {
+
+struct Hit {
+  Digest key;
+};
+struct Ran {
+  Digest key;
+  double seconds = 0;
+  double cpu_seconds = 0;
+};
+struct Failed {
+  std::string message;
+  std::string hint;
+  Code code = Code::internal;
+};
+struct Skipped {
+  int because = 0;  ///< the node whose failure is the root
+};
+struct Stopped {};
+/// What became of a node. No exception leaves a node body.
+using Outcome = std::variant<Hit, Ran, Failed, Skipped, Stopped>;
+
+struct RunStart {
+  const pipeline::Plan* plan = nullptr;
+  int hits = 0;              ///< nodes known to be up to date before anything runs
+  int to_run = 0;            ///< the rest: will run, or depends on what will run
+  double expected_seconds = 0;  ///< from earlier runs; 0 when nothing is known
+};
+
+/// Told what happens, in order, under one lock: implementations need none. Must not throw.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void started(const RunStart&) {}
+  virtual void node_started(int /*node*/) {}
+  virtual void node_progress(int /*node*/, double /*done*/, double /*total*/) {}
+  virtual void node_logged(int /*node*/, std::string_view /*line*/) {}
+  virtual void node_finished(int /*node*/, const Outcome&) {}
+  virtual void warned(std::string_view /*text*/) {}
+};
+
+}  // namespace espalier::run
