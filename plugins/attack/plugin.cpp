@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <espalier/plugin.hpp>
 
-ESPALIER_PLUGIN(plugin) {
-  plugin.name("attack").version("0.1.0").doc("attack");
-}
+ESPALIER_PLUGIN(plugin) { plugin.name("attack").version("0.1.0").doc("attack"); }
