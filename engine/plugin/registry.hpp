@@ -20,7 +20,7 @@ struct LoadedPlugin {
   std::string doc;
   std::filesystem::path file;  ///< empty for what is built into the engine
   std::string file_digest;     ///< hex SHA-256 of the library; empty for built-ins
-  std::string torch;           ///< LibTorch version from the mark, or "none"
+  std::string torch = "none";  ///< LibTorch version from the mark, or "none"
 };
 
 /// Stages and kinds by name. Passed by reference, never global. Filled by one thread, then read by any.

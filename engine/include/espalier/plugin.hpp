@@ -99,7 +99,9 @@ class StageBuilder {
     ParamSpec p;
     p.name = name;
     p.doc = std::move(doc);
-    p.fallback = Value(static_cast<Stored>(P{}.*member));
+    const P defaults{};
+    p.fallback = Value(static_cast<Stored>(defaults.*member));
+    p.member = reinterpret_cast<const char*>(&(defaults.*member)) - reinterpret_cast<const char*>(&defaults);
     p.type = p.fallback.type();
     spec_->params.push_back(std::move(p));
     setters_->push_back([name = std::move(name), member](P& params, const ParamValues& values) {

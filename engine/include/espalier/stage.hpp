@@ -42,6 +42,7 @@ struct ParamSpec {
   bool file = false;                 ///< a path, relative to the pipeline; the file's bytes enter the key, not the path
   bool execution = false;            ///< does not affect results: never in the key
   std::optional<Value> neutral;      ///< value at which the stage acts as before the parameter existed: not in the key
+  std::optional<std::int64_t> member;  ///< offset of the bound member in Params: no two parameters may share one
 
   friend bool operator==(const ParamSpec&, const ParamSpec&) = default;
 };
