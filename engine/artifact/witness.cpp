@@ -12,6 +12,7 @@
 #include <espalier/results.hpp>
 
 #include "artifact/rows.hpp"
+#include "core/text.hpp"
 
 namespace espalier::inline v1 {
 namespace {
@@ -55,7 +56,7 @@ std::string score_fault(std::span<const double> scores, const Verdicts::Row& row
                        row.target.value_or(artifact::kNoTarget), classes);
   }
   for (const double score : scores) {
-    if (!std::isfinite(score)) return fmt::format("the network gives {} at the witness", score);
+    if (!std::isfinite(score)) return fmt::format("the network gives {} at the witness", core::real_text(score));
   }
   const double label_score = scores[static_cast<std::size_t>(row.label)];
   std::int64_t best = row.target.value_or(row.label == 0 ? 1 : 0);
