@@ -54,7 +54,7 @@ std::string csv_text(std::string_view text) {
     if (c == '"') out += '"';
     out += c;
   }
-  return out + '"';
+  return out.append("\"");
 }
 
 void require_rectangular(const Table& table) {
@@ -78,15 +78,15 @@ bool is_numeric(const Table& table, std::size_t column) {
 template <class Text>
 std::string markdown_row(std::size_t cells, Text text) {
   std::string out = "|";
-  for (std::size_t i = 0; i < cells; ++i) out += " " + text(i) + " |";
-  return out + "\n";
+  for (std::size_t i = 0; i < cells; ++i) out.append(" ").append(text(i)).append(" |");
+  return out.append("\n");
 }
 
 template <class Text>
 std::string csv_row(std::size_t cells, Text text) {
   std::string out;
-  for (std::size_t i = 0; i < cells; ++i) out += (i == 0 ? "" : ",") + csv_text(text(i));
-  return out + "\n";
+  for (std::size_t i = 0; i < cells; ++i) out.append(i == 0 ? "" : ",").append(csv_text(text(i)));
+  return out.append("\n");
 }
 
 /// A name becomes a path in the run's folder, so it must not lead out of it.
@@ -122,7 +122,7 @@ std::string to_markdown(const Table& table) {
   require_rectangular(table);
   const std::size_t columns = table.columns.size();
   std::string out;
-  if (!table.caption.empty()) out += markdown_text(table.caption) + "\n\n";
+  if (!table.caption.empty()) out.append(markdown_text(table.caption)).append("\n\n");
   out += markdown_row(columns, [&](std::size_t i) { return markdown_text(table.columns[i]); });
   out += markdown_row(columns, [&](std::size_t i) { return std::string(is_numeric(table, i) ? "---:" : "---"); });
   for (const auto& row : table.rows) {
