@@ -1,1 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <espalier/error.hpp>
+
+using espalier::Diagnostics;
+using espalier::Span;
+
+TEST_CASE("a finding is shown with its line, a caret under the place, and the suggestion") {
+  Diagnostics findings;
+  findings.error(Span{"p.toml", 2, 1, 3}, "prune.neurons has no parameter 'rat'").hint = "did you mean 'rate'?";
+  CHECK(findings.render("[prune.neurons.np]\nrat = 0.75\n") ==
+        "p.toml:2:1: error: prune.neurons has no parameter 'rat'; did you mean 'rate'?\n"
+        "    2 | rat = 0.75\n"
+        "      | ^~~\n");
+}
+
+TEST_CASE("findings come in order of place, whatever order they were made in") {
+  Diagnostics findings;
+  findings.error(Span{"p", 3, 1, 1}, "third");
+  findings.warning(Span{"p", 1, 2, 1}, "first");
+  const std::string text = findings.render("abc\n\nxyz");
+  CHECK(text.find("first") < text.find("third"));
+  CHECK(text.find("p:1:2: warning: first") == 0);
+}
+
+TEST_CASE("the caret stands under its character behind tabs and never runs past the line") {
+  Diagnostics findings;
+  findings.error(Span{"p", 1, 2, 99}, "x");
+  CHECK(findings.render("\tab") == "p:1:2: error: x\n    1 | \tab\n      | \t^~\n");
+}
+
+TEST_CASE("a finding without a place has no source line") {
+  Diagnostics findings;
+  findings.error(Span{"--set", 0, 0, 0}, "no node 'x'");
+  CHECK(findings.render("a\n") == "--set: error: no node 'x'\n");
+}
+
+TEST_CASE("warnings alone are not errors") {
+  Diagnostics findings;
+  findings.warning({}, "w");
+  CHECK_FALSE(findings.has_errors());
+  findings.error({}, "e");
+  CHECK(findings.has_errors());
+}

@@ -1,1 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/machine.hpp"
+
+#include <cstdlib>
+#include <regex>
+#include <string>
+
+#include <doctest/doctest.h>
+
+namespace core = espalier::core;
+
+TEST_CASE("the BLAS core type follows from the CPU, and the user's own choice stays") {
+  ::unsetenv("OPENBLAS_CORETYPE");
+  core::configure_numeric_libraries();
+  const char* chosen = std::getenv("OPENBLAS_CORETYPE");
+  if (core::cpu_capability() == "avx512") CHECK(std::string(chosen) == "SkylakeX");
+  if (core::cpu_capability() == "avx2") CHECK(std::string(chosen) == "Haswell");
+
+  ::setenv("OPENBLAS_CORETYPE", "Zen", 1);
+  core::configure_numeric_libraries();
+  CHECK(std::string(std::getenv("OPENBLAS_CORETYPE")) == "Zen");
+  ::unsetenv("OPENBLAS_CORETYPE");
+  core::configure_numeric_libraries();
+}
+
+TEST_CASE("the time is ISO 8601 in UTC") {
+  CHECK(std::regex_match(core::utc_now(), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")));
+}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/fields.hpp>
-
 #include <string>
 #include <string_view>
+
+#include <espalier/fields.hpp>
 
 namespace espalier::artifact {
 
@@ -21,8 +21,8 @@ struct Image {
   Fields fields;
 };
 
-/// An HDF5 file as bytes, made in memory: HDF5 never opens a path here, so there are no locks, no half-written files, and
-/// every disk fault is the Disk's. The same input gives the same bytes. Layout: schemas/artifacts.md. [any thread]
+/// An HDF5 file as bytes, made in memory: HDF5 never opens a path here, so there are no locks, no half-written files,
+/// and every disk fault is the Disk's. The same input gives the same bytes. Layout: schemas/artifacts.md. [any thread]
 ESPALIER_API std::string write_image(const ImageHeader& header, const Fields& fields);
 
 /// Throws Error(damaged) when the bytes are not such a file or the fields do not have the digest the header names;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cache/fingerprint.hpp"
-#include "cache/store.hpp"
-
 #include <string>
 #include <vector>
+
+#include "cache/fingerprint.hpp"
+#include "cache/store.hpp"
 
 namespace espalier::cache {
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/digest.hpp>
-
-#include "pipeline/plan.hpp"
-#include "plugin/registry.hpp"
-
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <espalier/digest.hpp>
+
+#include "pipeline/plan.hpp"
+#include "plugin/registry.hpp"
 
 namespace espalier::cache {
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/digest.hpp>
-
-#include "core/disk.hpp"
-
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <espalier/digest.hpp>
+
+#include "core/disk.hpp"
 
 namespace espalier::cache {
 
@@ -17,18 +17,18 @@ struct RunRecord {
   std::string id;        ///< "20260301-142233-quickstart-4f2a"
   std::string pipeline;  ///< the pipeline's name
   std::string file;
-  std::string started;   ///< ISO 8601, UTC
+  std::string started;  ///< ISO 8601, UTC
   double seconds = 0;
-  std::string outcome;   ///< "ok", "failed", "interrupted"
+  std::string outcome;  ///< "ok", "failed", "interrupted"
   int total = 0;
   int hit = 0;
   int ran = 0;
   int failed = 0;
   int skipped = 0;
-  std::map<std::string, std::string> keys;  ///< node name -> hex key, for every node whose key became known
-  std::map<std::string, double> node_seconds;  ///< nodes that ran: their time, for the next run's estimate
+  std::map<std::string, std::string> keys;      ///< node name -> hex key, for every node whose key became known
+  std::map<std::string, double> node_seconds;   ///< nodes that ran: their time, for the next run's estimate
   std::map<std::string, std::string> failures;  ///< node -> message
-  std::vector<std::string> reports;  ///< paths relative to the store
+  std::vector<std::string> reports;             ///< paths relative to the store
   Digest state;  ///< over all (node, key): two runs with equal state hold the same results under the same names
 };
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/artifact.hpp>
-#include <espalier/digest.hpp>
-
-#include "cache/fingerprint.hpp"
-#include "core/disk.hpp"
-#include "plugin/registry.hpp"
-
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <espalier/artifact.hpp>
+#include <espalier/digest.hpp>
+
+#include "cache/fingerprint.hpp"
+#include "core/disk.hpp"
+#include "plugin/registry.hpp"
 
 namespace espalier::cache {
 
@@ -30,9 +30,9 @@ struct Provenance {
   std::string finished;  ///< ISO 8601, UTC
   double seconds = 0;
   double cpu_seconds = 0;
-  std::string engine;         ///< "espalier 0.1.0"
-  std::string plugin;         ///< "train 0.1.0"
-  std::string plugin_digest;  ///< hex, of the library file
+  std::string engine;                           ///< "espalier 0.1.0"
+  std::string plugin;                           ///< "train 0.1.0"
+  std::string plugin_digest;                    ///< hex, of the library file
   std::map<std::string, std::string> versions;  ///< torch, blas, ...
 };
 
@@ -46,8 +46,9 @@ struct Action {
 };
 
 /// Artifacts by content (`objects/ab/<digest>.h5`) and actions by key (`actions/ab/<key>.json`), each written whole by
-/// write-temp, fsync, rename; the action last, so that its presence means the objects were there. No locks, no markers: any
-/// number of processes may share a store. `actions/index` is a cache of key -> outputs that may be deleted. [any thread]
+/// write-temp, fsync, rename; the action last, so that its presence means the objects were there. No locks, no markers:
+/// any number of processes may share a store. `actions/index` is a cache of key -> outputs that may be deleted. [any
+/// thread]
 class ESPALIER_API Store {
  public:
   Store(core::Disk& disk, core::Path root, const plugin::Registry& registry);

@@ -1,1 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <espalier/error.hpp>
+
+namespace espalier::inline v1 {
+
+std::string_view to_text(Code code) {
+  switch (code) {
+    case Code::request:
+      return "request";
+    case Code::missing:
+      return "missing";
+    case Code::damaged:
+      return "damaged";
+    case Code::io:
+      return "io";
+    case Code::numeric:
+      return "numeric";
+    case Code::unsupported:
+      return "unsupported";
+    case Code::stopped:
+      return "stopped";
+    case Code::internal:
+      return "internal";
+  }
+  return "internal";
+}
+
+Error::Error(Code code, const std::string& text, std::string hint)
+    : std::runtime_error(text), code_(code), hint_(std::move(hint)) {}
+Error::~Error() = default;
+
+Diagnostic& Diagnostics::error(Span span, std::string text) {
+  return all_.emplace_back(Diagnostic{Severity::error, std::move(span), std::move(text), {}});
+}
+
+Diagnostic& Diagnostics::warning(Span span, std::string text) {
+  return all_.emplace_back(Diagnostic{Severity::warning, std::move(span), std::move(text), {}});
+}
+
+bool Diagnostics::has_errors() const {
+  return std::any_of(all_.begin(), all_.end(), [](const Diagnostic& d) { return d.severity == Severity::error; });
+}
+
+namespace {
+
+std::string_view line_of(std::string_view source, int line) {
+  for (int n = 1; n < line; ++n) {
+    const auto end = source.find('\n');
+    if (end == std::string_view::npos) return {};
+    source.remove_prefix(end + 1);
+  }
+  std::string_view text = source.substr(0, source.find('\n'));
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  return text;
+}
+
+/// Up to the caret, tabs stay tabs so that the caret stands under its character in any terminal.
+std::string indent_like(std::string_view line, int column) {
+  std::string out;
+  for (int i = 1; i < column; ++i) {
+    const auto at = static_cast<std::size_t>(i - 1);
+    out += at < line.size() && line[at] == '\t' ? '\t' : ' ';
+  }
+  return out;
+}
+
+void render_one(const Diagnostic& d, std::string_view source, std::string& out) {
+  const char* severity = d.severity == Severity::error ? "error" : "warning";
+  const std::string hint = d.hint.empty() ? "" : "; " + d.hint;
+  if (d.span.line == 0) {
+    out += d.span.file.empty() ? fmt::format("{}: {}{}\n", severity, d.text, hint)
+                               : fmt::format("{}: {}: {}{}\n", d.span.file, severity, d.text, hint);
+    return;
+  }
+  out += fmt::format("{}:{}:{}: {}: {}{}\n", d.span.file, d.span.line, d.span.column, severity, d.text, hint);
+  const std::string_view line = line_of(source, d.span.line);
+  if (line.empty()) return;
+  const int room = std::max(1, static_cast<int>(line.size()) - d.span.column + 1);
+  const int tildes = std::clamp(d.span.length, 1, room) - 1;
+  out += fmt::format("{:5} | {}\n      | {}^{}\n", d.span.line, line, indent_like(line, d.span.column),
+                     std::string(static_cast<std::size_t>(tildes), '~'));
+}
+
+}  // namespace
+
+std::string Diagnostics::render(std::string_view source) const {
+  std::vector<const Diagnostic*> order;
+  for (const Diagnostic& d : all_) order.push_back(&d);
+  std::stable_sort(order.begin(), order.end(), [](const Diagnostic* a, const Diagnostic* b) {
+    return std::pair(a->span.line, a->span.column) < std::pair(b->span.line, b->span.column);
+  });
+  std::string out;
+  for (const Diagnostic* d : order) render_one(*d, source, out);
+  return out;
+}
+
+}  // namespace espalier::inline v1

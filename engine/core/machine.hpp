@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/abi.hpp>
-
 #include <map>
 #include <string>
 
+#include <espalier/abi.hpp>
+
 namespace espalier::core {
 
-/// Sets OPENBLAS_CORETYPE from CPUID, and one-thread defaults for OpenMP and OpenBLAS, where the user has not. Must run before
-/// any library that uses BLAS is loaded: first thing in `main`, and in test programs that link LibTorch before their re-exec.
-/// Why: OpenBLAS 0.3.21 takes CPUs it cannot name (virtual machines) for a Prescott and is then 10 times slower.
+/// Sets OPENBLAS_CORETYPE from CPUID, and one-thread defaults for OpenMP and OpenBLAS, where the user has not. Must run
+/// before any library that uses BLAS is loaded: first thing in `main`, and in test programs that link LibTorch before
+/// their re-exec. Why: OpenBLAS 0.3.21 takes CPUs it cannot name (virtual machines) for a Prescott and is then 10 times
+/// slower.
 ESPALIER_API void configure_numeric_libraries();
 
 /// "avx512", "avx2", "sse2".

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/error.hpp>
-#include <espalier/value.hpp>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <espalier/error.hpp>
+#include <espalier/value.hpp>
 
 namespace espalier::pipeline {
 
@@ -48,12 +48,13 @@ struct Axis {
 /// A pipeline file as sections and entries with places; knows no stage.
 class ESPALIER_API Document {
  public:
-  /// Parses `text`. Findings are appended; what could be understood is returned all the same, so that more can be found.
+  /// Parses `text`. Findings are appended; what could be understood is returned all the same, so that more can be
+  /// found.
   static Document parse(const std::string& file, std::string_view text, Diagnostics& findings);
 
   const std::string& file() const { return file_; }
   const std::string& text() const { return text_; }
-  const std::string& name() const { return name_; }  ///< [pipeline] name, else the file's stem
+  const std::string& name() const { return name_; }    ///< [pipeline] name, else the file's stem
   const std::string& title() const { return title_; }  ///< [pipeline] title; may be empty
   const std::vector<Axis>& axes() const { return axes_; }
   const std::vector<Section>& sections() const { return sections_; }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "pipeline/plan.hpp"
-
 #include <string>
+
+#include "pipeline/plan.hpp"
 
 namespace espalier::pipeline {
 

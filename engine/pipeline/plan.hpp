@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "pipeline/document.hpp"
-#include "plugin/registry.hpp"
-
-#include <espalier/stage.hpp>
-
 #include <map>
 #include <optional>
 #include <string>
@@ -13,12 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include <espalier/stage.hpp>
+
+#include "pipeline/document.hpp"
+#include "plugin/registry.hpp"
+
 namespace espalier::pipeline {
 
 /// One artifact that flows into a port.
 struct Source {
-  int node = 0;    ///< index in Plan::nodes()
-  int output = 0;  ///< index in that node's stage->outputs
+  int node = 0;                               ///< index in Plan::nodes()
+  int output = 0;                             ///< index in that node's stage->outputs
   std::map<std::string, std::string> labels;  ///< axis -> value of the producer, for labelled gathering ports
 };
 
@@ -27,16 +27,16 @@ struct PlanNode {
   std::string name;  ///< "prune.neurons.np@net=net1,set=set2"
   int section = 0;   ///< index in Document::sections(); the inserted core nodes point at the section they serve
   const StageSpec* stage = nullptr;
-  ParamValues params;                         ///< complete: defaults filled in, `by` resolved
-  std::vector<std::vector<Source>> inputs;    ///< parallel to stage->inputs; empty for an optional port left out
+  ParamValues params;                       ///< complete: defaults filled in, `by` resolved
+  std::vector<std::vector<Source>> inputs;  ///< parallel to stage->inputs; empty for an optional port left out
   std::vector<std::pair<std::string, std::string>> axes;  ///< axis -> value, in the order of [axes]
 };
 
 /// The nodes after axis expansion, shard insertion and type checks, in topological order. Immutable.
 class ESPALIER_API Plan {
  public:
-  /// Linear in nodes and edges. Nothing when there are errors; all of them are in `findings`, each with place and suggestion.
-  /// File parameters are resolved against the pipeline's folder and stay absolute paths in `params`.
+  /// Linear in nodes and edges. Nothing when there are errors; all of them are in `findings`, each with place and
+  /// suggestion. File parameters are resolved against the pipeline's folder and stay absolute paths in `params`.
   static std::optional<Plan> build(const Document& document, const plugin::Registry& registry, Diagnostics& findings);
 
   const std::vector<PlanNode>& nodes() const { return nodes_; }

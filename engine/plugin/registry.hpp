@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/plugin.hpp>
-
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -10,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <espalier/plugin.hpp>
 
 namespace espalier::plugin {
 
@@ -20,7 +20,7 @@ struct LoadedPlugin {
   std::string doc;
   std::filesystem::path file;  ///< empty for what is built into the engine
   std::string file_digest;     ///< hex SHA-256 of the library; empty for built-ins
-  std::string torch;           ///< LibTorch version from the mark, or "none"
+  std::string torch = "none";  ///< LibTorch version from the mark, or "none"
 };
 
 /// Stages and kinds by name. Passed by reference, never global. Filled by one thread, then read by any.
@@ -37,13 +37,13 @@ class ESPALIER_API Registry {
 
   const StageSpec* find_stage(std::string_view qualified) const;
   const KindSpec* find_kind(std::string_view name) const;
-  std::vector<const StageSpec*> stages() const;   ///< sorted by qualified name, without the stages of `core`
-  std::vector<const KindSpec*> kinds() const;     ///< sorted by name
+  std::vector<const StageSpec*> stages() const;  ///< sorted by qualified name, without the stages of `core`
+  std::vector<const KindSpec*> kinds() const;    ///< sorted by name
   const std::vector<LoadedPlugin>& plugins() const;
   const LoadedPlugin& origin(const StageSpec& stage) const;
 
-  /// The stage's body, ready to call. A spec that came from the catalogue cache has none yet: its library is loaded now.
-  /// Throws Error when that fails. [any thread]
+  /// The stage's body, ready to call. A spec that came from the catalogue cache has none yet: its library is loaded
+  /// now. Throws Error when that fails. [any thread]
   const std::function<void(const ParamValues&, Context&)>& body(const StageSpec& stage) const;
 
   /// How `body` gets the code of a plugin that so far is known by its cached description only. Set by the loader.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "plugin/registry.hpp"
-
 #include <string>
+
+#include "plugin/registry.hpp"
 
 namespace espalier::plugin {
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/digest.hpp>
-#include <espalier/error.hpp>
-
-#include "pipeline/plan.hpp"
-
 #include <map>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <espalier/digest.hpp>
+#include <espalier/error.hpp>
+
+#include "pipeline/plan.hpp"
 
 namespace espalier::run {
 
@@ -36,8 +36,8 @@ using Outcome = std::variant<Hit, Ran, Failed, Skipped, Stopped>;
 
 struct RunStart {
   const pipeline::Plan* plan = nullptr;
-  int hits = 0;              ///< nodes known to be up to date before anything runs
-  int to_run = 0;            ///< the rest: will run, or depends on what will run
+  int hits = 0;                 ///< nodes known to be up to date before anything runs
+  int to_run = 0;               ///< the rest: will run, or depends on what will run
   double expected_seconds = 0;  ///< from earlier runs; 0 when nothing is known
 };
 

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
 #include "cache/store.hpp"
 #include "pipeline/plan.hpp"
 #include "plugin/registry.hpp"
 #include "run/lanes.hpp"
 #include "run/observer.hpp"
 
-#include <optional>
-#include <stop_token>
-#include <string>
-#include <vector>
-
 namespace espalier::run {
 
 struct RunOptions {
   bool fail_fast = false;
-  std::vector<bool> force;        ///< per node: run even on a hit; empty means none
-  bool retry_timeout = false;     ///< run nodes again whose verdicts hold timeouts
+  std::vector<bool> force;                         ///< per node: run even on a hit; empty means none
+  bool retry_timeout = false;                      ///< run nodes again whose verdicts hold timeouts
   std::map<std::string, double> expected_seconds;  ///< by node name; critical-path weights and the estimate
-  core::Path log_folder;          ///< `<node>.log` of every node that logs or fails; empty: none kept
+  core::Path log_folder;                           ///< `<node>.log` of every node that logs or fails; empty: none kept
   core::Path scratch_root;
 };
 
@@ -39,7 +39,8 @@ enum class Known : std::uint8_t { hit, will_run, pending };
 struct Resolution {
   std::vector<Known> state;
   std::vector<std::optional<Digest>> keys;
-  std::vector<std::optional<cache::Ingredients>> ingredients;  ///< of nodes that are not hits but whose inputs are known
+  std::vector<std::optional<cache::Ingredients>>
+      ingredients;  ///< of nodes that are not hits but whose inputs are known
   std::vector<std::vector<Digest>> contents;
 };
 
@@ -47,8 +48,8 @@ struct Resolution {
 ESPALIER_API Resolution resolve(const pipeline::Plan& plan, const plugin::Registry& registry, cache::Store& store,
                                 const cache::Surroundings& surroundings, const RunOptions& options);
 
-/// Runs what `resolution` says is not there, on a oneTBB flow graph: one continue node a plan node, one reserving join of a
-/// priority queue and a token queue a lane, every body isolated. Failure is data: independent branches go on.
+/// Runs what `resolution` says is not there, on a oneTBB flow graph: one continue node a plan node, one reserving join
+/// of a priority queue and a token queue a lane, every body isolated. Failure is data: independent branches go on.
 ESPALIER_API RunReport execute(const pipeline::Plan& plan, const plugin::Registry& registry, cache::Store& store,
                                const cache::Surroundings& surroundings, const Lanes& lanes, const RunOptions& options,
                                Resolution resolution, Observer& observer, std::stop_token stop);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/plugin.hpp>
-
-#include <dlfcn.h>
-
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <dlfcn.h>
+
+#include <espalier/plugin.hpp>
 
 namespace espalier::testing {
 
@@ -42,7 +42,9 @@ class StageBench final : public Context {
   }
 
   const StageSpec& stage() const { return *stage_; }
-  StageBench& set(const std::string& name, Value value) { return params_.insert_or_assign(name, std::move(value)), *this; }
+  StageBench& set(const std::string& name, Value value) {
+    return params_.insert_or_assign(name, std::move(value)), *this;
+  }
   template <ArtifactType T>
   StageBench& give(const std::string& port, T artifact, std::map<std::string, std::string> labels = {}) {
     inputs_[port].push_back({std::make_shared<const T>(std::move(artifact)), std::move(labels)});

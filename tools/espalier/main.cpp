@@ -1,1 +1,170 @@
-int main() { return 0; }
+// SPDX-License-Identifier: Apache-2.0
+// The command line: a table of commands and their flags. What a command does is in the file named after it.
+#include <cstdio>
+#include <functional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <espalier/error.hpp>
+
+#include "core/machine.hpp"
+#include "options.hpp"
+
+namespace espalier::cli {
+namespace {
+
+void add_store(CLI::App& command, Options& o) {
+  command
+      .add_option("--store", o.store,
+                  "where results are kept (default: $ESPALIER_STORE, else .espalier beside the pipeline)")
+      ->type_name("DIR");
+}
+
+void add_plugin_path(CLI::App& command, Options& o) {
+  command.add_option("--plugin-path", o.plugin_path, "a plugin library, or a folder of them; may be repeated")
+      ->type_name("PATH");
+}
+
+void add_pipeline(CLI::App& command, Options& o) {
+  command.add_option("pipeline", o.pipeline, "the experiment, a TOML file")->required()->type_name("PIPELINE");
+  command.add_option("--set", o.sets, "change a parameter of a node for this call: NODE.PARAM=VALUE; may be repeated")
+      ->type_name("NODE.PARAM=VALUE");
+  command
+      .add_option("--trust",
+                  "what says that a stage is the same: 'revision' (its declared number) or 'binary' (its library)")
+      ->check(CLI::IsMember({"revision", "binary"}))
+      ->each([&o](const std::string& value) { o.trust_binary = value == "binary"; });
+  add_store(command, o);
+  add_plugin_path(command, o);
+}
+
+void add_run_flags(CLI::App& command, Options& o) {
+  command.add_option("-j,--jobs", o.jobs, "nodes at a time (default: one a core)")->check(CLI::Range(1, 4096));
+  command.add_option("--only", o.only, "run only nodes whose name matches, and what they need")->type_name("NODE_GLOB");
+  command.add_option("--force", o.force, "run matching nodes even when their result is there")->type_name("NODE_GLOB");
+  command.add_flag("--fail-fast", o.fail_fast, "stop at the first failure (default: everything independent goes on)");
+  command
+      .add_option("--retry", o.retry,
+                  "'timeout': ask again where a verifier ran out of time; 'failed': what failed runs again anyway")
+      ->check(CLI::IsMember({"timeout", "failed"}));
+  command.add_option("--progress", o.progress, "auto, tty, plain, json or none")
+      ->check(CLI::IsMember({"auto", "tty", "plain", "json", "none"}));
+  command.add_flag("--json", o.json, "one JSON object about the run on stdout, nothing else there");
+}
+
+using Command = std::function<int(const Options&)>;
+
+CLI::App* add(CLI::App& parent, const char* name, const char* what, Command body, Command& chosen) {
+  CLI::App* command = parent.add_subcommand(name, what);
+  command->callback([&chosen, body = std::move(body)] { chosen = body; });
+  return command;
+}
+
+void add_pipeline_commands(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* run = add(app, "run", "run a pipeline, re-using what is there", run_command, chosen);
+  add_pipeline(*run, o);
+  add_run_flags(*run, o);
+  add_pipeline(*add(app, "check", "report every mistake in a pipeline; runs nothing", check_command, chosen), o);
+  CLI::App* plan = add(app, "plan", "say what would run, is there, or is pending; runs nothing", plan_command, chosen);
+  add_pipeline(*plan, o);
+  plan->add_option("--only", o.only, "only nodes whose name matches, and what they need")->type_name("NODE_GLOB");
+  plan->add_option("--force", o.force, "as if matching nodes had to run")->type_name("NODE_GLOB");
+  plan->add_option("--retry", o.retry, "as for run")->check(CLI::IsMember({"timeout", "failed"}));
+  CLI::App* explain =
+      add(app, "explain", "say why a node would or would not run, with both values", explain_command, chosen);
+  add_pipeline(*explain, o);
+  explain->add_option("node", o.node, "one node (default: every node that is not up to date)")->type_name("NODE");
+  CLI::App* graph = add(app, "graph", "draw the pipeline", graph_command, chosen);
+  add_pipeline(*graph, o);
+  graph->add_option("-f,--format", o.format, "dot, mermaid or svg")->check(CLI::IsMember({"dot", "mermaid", "svg"}));
+  graph->add_option("-o,--output", o.output, "file to write (default: stdout)")->type_name("FILE");
+}
+
+void add_reference_commands(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* list = add(app, "list", "list stages, or describe one", list_command, chosen);
+  list->add_option("stage", o.stage, "a stage, 'prune.neurons' say")->type_name("STAGE");
+  list->add_flag("--plugins", o.list_plugins, "which plugin libraries were taken or refused, and why");
+  list->add_flag("--markdown", o.markdown, "the whole reference as Markdown");
+  add_plugin_path(*list, o);
+  CLI::App* schema = add(app, "schema", "print the JSON Schema of pipelines for editors", schema_command, chosen);
+  schema->add_option("-o,--output", o.output, "file to write (default: stdout)")->type_name("FILE");
+  add_plugin_path(*schema, o);
+  add_plugin_path(*add(app, "doctor", "look at machine, libraries, data and store; say what to do about each",
+                       doctor_command, chosen),
+                  o);
+  CLI::App* fresh = app.add_subcommand("new", "start something of your own");
+  fresh->require_subcommand(1);
+  CLI::App* plugin = add(*fresh, "plugin", "a plugin that builds and passes its own test", new_plugin_command, chosen);
+  plugin->add_option("folder", o.folder, "a new folder; its name becomes the plugin's")->required()->type_name("DIR");
+}
+
+void add_store_commands(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* show = add(app, "show", "look at a stored artifact", show_command, chosen);
+  show->add_option("artifact", o.artifact, "a node of the newest run, NODE.PORT, or the first digits of a digest")
+      ->required()
+      ->type_name("ARTIFACT");
+  add_store(*show, o);
+  add_plugin_path(*show, o);
+  CLI::App* runs = add(app, "runs", "list runs, or show one", runs_command, chosen);
+  runs->add_option("run", o.run, "a run's id, or the end of it")->type_name("RUN");
+  add_store(*runs, o);
+  CLI::App* store = app.add_subcommand("store", "the artifact store");
+  store->require_subcommand(1);
+  for (CLI::App* command :
+       {add(*store, "ls", "what is kept, how big, and what made it", store_list_command, chosen),
+        add(*store, "verify", "read everything and check every digest", store_verify_command, chosen)}) {
+    add_store(*command, o);
+    add_plugin_path(*command, o);
+  }
+  CLI::App* gc =
+      add(*store, "gc", "say what no run names any more, and remove it with --yes", store_gc_command, chosen);
+  gc->add_option("--keep", o.keep,
+                 "keep only what the newest run of these pipelines names (default: what any run names)")
+      ->type_name("PIPELINE");
+  gc->add_flag("--yes", o.yes, "remove it");
+  add_store(*gc, o);
+  add_plugin_path(*gc, o);
+}
+
+int main_guarded(int argc, char** argv) {
+  CLI::App app{
+      "Espalier trains, prunes and proves neural networks: experiments declared as TOML, run as a dataflow graph.",
+      "espalier"};
+  app.set_version_flag("--version", std::string("espalier ") + core::kVersion);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::help);
+  Options options;
+  Command chosen;
+  add_pipeline_commands(app, options, chosen);
+  add_store_commands(app, options, chosen);
+  add_reference_commands(app, options, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    const CLI::App* at = &app;
+    for (auto used = at->get_subcommands(); !used.empty(); used = at->get_subcommands()) at = used.front();
+    fmt::print(stderr, "espalier: {}\ntry '{} --help'\n", e.what(),
+               at == &app ? "espalier" : "espalier " + at->get_name());
+    return kBadRequest;
+  }
+  return chosen(options);
+}
+
+}  // namespace
+}  // namespace espalier::cli
+
+int main(int argc, char** argv) {
+  espalier::core::configure_numeric_libraries();  // before any plugin brings in BLAS
+  try {
+    return espalier::cli::main_guarded(argc, argv);
+  } catch (const espalier::Error& e) {
+    fmt::print(stderr, "espalier: {}\n", e.what());
+    if (!e.hint().empty()) fmt::print(stderr, "  {}\n", e.hint());
+    return e.code() == espalier::Code::request ? espalier::cli::kBadRequest : espalier::cli::kFailed;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "espalier: {}\n", e.what());
+    return espalier::cli::kFailed;
+  }
+}

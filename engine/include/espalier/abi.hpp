@@ -45,9 +45,11 @@
 
 /// `@(#)` is what the Unix what(1) command looks for; the loader searches for the same bytes.
 #define ESPALIER_ABI_MARK "@(#)espalier-abi "
-#define ESPALIER_ABI_FIELDS                                                                                      \
-  "abi=" ESPALIER_TEXT(ESPALIER_ABI_VERSION) ";compiler=gcc-abi-" ESPALIER_TEXT(__GXX_ABI_VERSION) ";stdlib="    \
-  ESPALIER_STDLIB_TEXT ";std=" ESPALIER_TEXT(__cplusplus) ";debug=" ESPALIER_DEBUG_TEXT ";torch=" ESPALIER_TORCH_TEXT
+#define ESPALIER_ABI_FIELDS                                                               \
+  "abi=" ESPALIER_TEXT(ESPALIER_ABI_VERSION) ";compiler=gcc-abi-" ESPALIER_TEXT(          \
+      __GXX_ABI_VERSION) ";stdlib=" ESPALIER_STDLIB_TEXT                                  \
+                         ";std=" ESPALIER_TEXT(__cplusplus) ";debug=" ESPALIER_DEBUG_TEXT \
+                                                            ";torch=" ESPALIER_TORCH_TEXT
 
 /// Opens the namespace of the public surface. The ABI number is part of every mangled name, so a mismatch that slipped
 /// through the mark is a link error and not a crash.

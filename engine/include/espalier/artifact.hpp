@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/fields.hpp>
-
 #include <concepts>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <espalier/fields.hpp>
 
 namespace espalier::inline v1 {
 

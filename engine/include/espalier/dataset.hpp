@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/artifact.hpp>
-#include <espalier/tensor.hpp>
-
 #include <string>
 #include <vector>
+
+#include <espalier/artifact.hpp>
+#include <espalier/tensor.hpp>
 
 namespace espalier::inline v1 {
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/digest.hpp>
-#include <espalier/tensor.hpp>
-
 #include <map>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <espalier/digest.hpp>
+#include <espalier/tensor.hpp>
 
 namespace espalier::inline v1 {
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/artifact.hpp>
-#include <espalier/tensor.hpp>
-
 #include <array>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include <espalier/artifact.hpp>
+#include <espalier/tensor.hpp>
 
 namespace espalier::inline v1 {
 
@@ -20,7 +20,8 @@ struct Linear {
   Tensor mask;
 };
 
-/// `weight` f32 [out, in / groups, kernel_h, kernel_w], `bias` f32 [out], `mask` as in Linear. Pairs are {height, width}.
+/// `weight` f32 [out, in / groups, kernel_h, kernel_w], `bias` f32 [out], `mask` as in Linear. Pairs are {height,
+/// width}.
 struct Conv2d {
   Tensor weight;
   Tensor bias;

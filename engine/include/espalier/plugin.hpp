@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/stage.hpp>
-
 #include <concepts>
 #include <cstring>
 #include <deque>
@@ -13,6 +11,8 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
+
+#include <espalier/stage.hpp>
 
 namespace espalier::inline v1 {
 
@@ -34,8 +34,7 @@ struct ParamType<bool> {
   using Stored = bool;
 };
 template <std::integral T>
-  requires(!std::same_as<T, bool>)
-struct ParamType<T> {
+requires(!std::same_as<T, bool>) struct ParamType<T> {
   using Stored = std::int64_t;
 };
 template <std::floating_point T>
@@ -64,8 +63,8 @@ using Setter = std::function<void(P&, const ParamValues&)>;
 
 }  // namespace detail
 
-/// Describes one stage. Every call returns the builder; `range`, `choices`, `required`, `file`, `execution` and `neutral`
-/// refine the parameter that was named last, `labelled` and `optional` the input.
+/// Describes one stage. Every call returns the builder; `range`, `choices`, `required`, `file`, `execution` and
+/// `neutral` refine the parameter that was named last, `labelled` and `optional` the input.
 template <class P>
 class StageBuilder {
  public:
@@ -100,7 +99,9 @@ class StageBuilder {
     ParamSpec p;
     p.name = name;
     p.doc = std::move(doc);
-    p.fallback = Value(static_cast<Stored>(P{}.*member));
+    const P defaults{};
+    p.fallback = Value(static_cast<Stored>(defaults.*member));
+    p.member = reinterpret_cast<const char*>(&(defaults.*member)) - reinterpret_cast<const char*>(&defaults);
     p.type = p.fallback.type();
     spec_->params.push_back(std::move(p));
     setters_->push_back([name = std::move(name), member](P& params, const ParamValues& values) {
@@ -167,24 +168,25 @@ class PluginBuilder {
 
 #define ESPALIER_PLUGIN_SYMBOL "espalier_plugin_register"
 
-/// Defines the plugin's entry point: ESPALIER_PLUGIN(plugin) { plugin.name("acme")...; plugin.stage("halve", halve)...; }
-#define ESPALIER_PLUGIN(builder)                                                                                     \
-  extern "C" {                                                                                                       \
-  ESPALIER_API extern const char espalier_plugin_abi[];                                                              \
-  ESPALIER_API const char* espalier_plugin_register(::espalier::PluginBuilder* target) noexcept;                     \
-  __attribute__((used)) const char espalier_plugin_abi[] = ESPALIER_ABI_MARK ESPALIER_ABI_FIELDS;                    \
-  }                                                                                                                  \
-  static void espalier_describe_plugin(::espalier::PluginBuilder& builder);                                          \
-  const char* espalier_plugin_register(::espalier::PluginBuilder* target) noexcept {                                 \
-    static char failure[512];                                                                                        \
-    try {                                                                                                            \
-      espalier_describe_plugin(*target);                                                                             \
-      return nullptr;                                                                                                \
-    } catch (const std::exception& e) {                                                                              \
-      std::strncpy(failure, e.what(), sizeof failure - 1);                                                           \
-      return failure;                                                                                                \
-    } catch (...) {                                                                                                  \
-      return "registration threw something that is not a std::exception";                                            \
-    }                                                                                                                \
-  }                                                                                                                  \
+/// Defines the plugin's entry point: ESPALIER_PLUGIN(plugin) { plugin.name("acme")...; plugin.stage("halve", halve)...;
+/// }
+#define ESPALIER_PLUGIN(builder)                                                                  \
+  extern "C" {                                                                                    \
+  ESPALIER_API extern const char espalier_plugin_abi[];                                           \
+  ESPALIER_API const char* espalier_plugin_register(::espalier::PluginBuilder* target) noexcept;  \
+  __attribute__((used)) const char espalier_plugin_abi[] = ESPALIER_ABI_MARK ESPALIER_ABI_FIELDS; \
+  }                                                                                               \
+  static void espalier_describe_plugin(::espalier::PluginBuilder& builder);                       \
+  const char* espalier_plugin_register(::espalier::PluginBuilder* target) noexcept {              \
+    static char failure[512];                                                                     \
+    try {                                                                                         \
+      espalier_describe_plugin(*target);                                                          \
+      return nullptr;                                                                             \
+    } catch (const std::exception& e) {                                                           \
+      std::strncpy(failure, e.what(), sizeof failure - 1);                                        \
+      return failure;                                                                             \
+    } catch (...) {                                                                               \
+      return "registration threw something that is not a std::exception";                         \
+    }                                                                                             \
+  }                                                                                               \
   static void espalier_describe_plugin(::espalier::PluginBuilder& builder)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/artifact.hpp>
-
 #include <string>
 #include <variant>
 #include <vector>
+
+#include <espalier/artifact.hpp>
 
 namespace espalier::inline v1 {
 
@@ -17,7 +17,7 @@ struct Number {
 using Cell = std::variant<std::monostate, Number, std::string>;
 
 struct Table {
-  std::string name;     ///< file stem: "accuracy"
+  std::string name;  ///< file stem: "accuracy"
   std::string caption;
   std::vector<std::string> columns;
   std::vector<std::vector<Cell>> rows;  ///< each as long as columns
@@ -26,8 +26,8 @@ ESPALIER_API std::string cell_text(const Cell& cell);
 ESPALIER_API std::string to_markdown(const Table& table);
 ESPALIER_API std::string to_csv(const Table& table);
 
-/// Rendered files: a pure function of the stage's inputs. The engine writes them into the run's folder; in an .html file
-/// it puts what only the run knows (the graph as SVG, the provenance table) in place of the two marks below.
+/// Rendered files: a pure function of the stage's inputs. The engine writes them into the run's folder; in an .html
+/// file it puts what only the run knows (the graph as SVG, the provenance table) in place of the two marks below.
 class ESPALIER_API Report : public Artifact {
  public:
   static constexpr std::string_view kKind = "Report";

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/artifact.hpp>
-#include <espalier/network.hpp>
-#include <espalier/tensor.hpp>
-
 #include <array>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <espalier/artifact.hpp>
+#include <espalier/network.hpp>
+#include <espalier/tensor.hpp>
 
 namespace espalier::inline v1 {
 
@@ -49,8 +49,8 @@ class ESPALIER_API Attacks : public Artifact {
   struct Row {
     std::int64_t image = 0;  ///< index in the test split
     std::int64_t label = 0;
-    std::int64_t predicted = 0;  ///< class of the unchanged image
-    bool found = false;          ///< an adversarial point was found for an image that was classified correctly
+    std::int64_t predicted = 0;          ///< class of the unchanged image
+    bool found = false;                  ///< an adversarial point was found for an image that was classified correctly
     std::int64_t adversarial_class = 0;  ///< class at the point found; `predicted` when nothing was found
     double distance = 0;                 ///< L-infinity distance of the point found; 0 when nothing was found
     double margin = 0;                   ///< smallest label score minus best other score that was seen

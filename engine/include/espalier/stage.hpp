@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/artifact.hpp>
-#include <espalier/error.hpp>
-#include <espalier/value.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -14,6 +10,10 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <espalier/artifact.hpp>
+#include <espalier/error.hpp>
+#include <espalier/value.hpp>
 
 namespace espalier::inline v1 {
 
@@ -34,14 +34,15 @@ struct ParamSpec {
   std::string name;
   std::string doc;
   ValueType type = ValueType::boolean;
-  Value fallback;                    ///< the member's initialiser
-  std::optional<double> min;         ///< inclusive, for numbers and elements of lists
+  Value fallback;             ///< the member's initialiser
+  std::optional<double> min;  ///< inclusive, for numbers and elements of lists
   std::optional<double> max;
   std::vector<std::string> choices;  ///< for text and elements of texts
   bool required = false;             ///< has no default; `fallback` is meaningless
   bool file = false;                 ///< a path, relative to the pipeline; the file's bytes enter the key, not the path
   bool execution = false;            ///< does not affect results: never in the key
   std::optional<Value> neutral;      ///< value at which the stage acts as before the parameter existed: not in the key
+  std::optional<std::int64_t> member;  ///< offset of the bound member in Params: no two parameters may share one
 
   friend bool operator==(const ParamSpec&, const ParamSpec&) = default;
 };
@@ -82,12 +83,12 @@ class ESPALIER_API Context {
     set_output(port, std::make_shared<const T>(std::move(artifact)));
   }
 
-  virtual int threads() const = 0;                ///< how many this node may use
-  virtual std::string_view device() const = 0;    ///< "cpu" or "cuda:0"
+  virtual int threads() const = 0;              ///< how many this node may use
+  virtual std::string_view device() const = 0;  ///< "cpu" or "cuda:0"
   virtual bool stop_requested() const = 0;
   /// Throws Error(stopped) when the run is being stopped. Call it at least once a second.
   void check_stop() const;
-  virtual void log(std::string_view line) = 0;    ///< kept with the run, shown with `--progress plain`
+  virtual void log(std::string_view line) = 0;  ///< kept with the run, shown with `--progress plain`
   virtual void progress(double done, double total) = 0;
   /// An empty folder of this node's own, removed afterwards.
   virtual const std::filesystem::path& scratch() = 0;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/abi.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <espalier/abi.hpp>
 
 namespace espalier::inline v1 {
 
@@ -44,7 +44,7 @@ template <>
 inline constexpr DType kDTypeOf<double> = DType::f64;
 
 using Shape = std::vector<std::int64_t>;
-ESPALIER_API std::string to_text(const Shape& shape);      ///< "[64, 784]"
+ESPALIER_API std::string to_text(const Shape& shape);  ///< "[64, 784]"
 ESPALIER_API std::int64_t element_count(const Shape& shape);
 
 /// A dense, contiguous, row-major array that never changes once made; copies share the buffer. [any thread]

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/abi.hpp>
-
 #include <cstdint>
 #include <map>
 #include <string>
@@ -10,23 +8,26 @@
 #include <variant>
 #include <vector>
 
+#include <espalier/abi.hpp>
+
 namespace espalier::inline v1 {
 
 /// The type of a parameter. A list has one element type.
 enum class ValueType : std::uint8_t { boolean, integer, real, text, integers, reals, texts };
 ESPALIER_API std::string_view to_text(ValueType type);
 
-/// A parameter's value. `int64_t` and `double` are different types; conversion happens once, when a pipeline is checked.
+/// A parameter's value. `int64_t` and `double` are different types; conversion happens once, when a pipeline is
+/// checked.
 class ESPALIER_API Value {
  public:
   using Data = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>,
                             std::vector<std::string>>;
 
   Value() : data_(false) {}
-  Value(bool v) : data_(v) {}                 // NOLINT(google-explicit-constructor)
-  Value(int v) : data_(std::int64_t{v}) {}    // NOLINT(google-explicit-constructor)
-  Value(std::int64_t v) : data_(v) {}         // NOLINT(google-explicit-constructor)
-  Value(double v) : data_(v) {}               // NOLINT(google-explicit-constructor)
+  Value(bool v) : data_(v) {}                                  // NOLINT(google-explicit-constructor)
+  Value(int v) : data_(std::int64_t{v}) {}                     // NOLINT(google-explicit-constructor)
+  Value(std::int64_t v) : data_(v) {}                          // NOLINT(google-explicit-constructor)
+  Value(double v) : data_(v) {}                                // NOLINT(google-explicit-constructor)
   Value(std::string v) : data_(std::move(v)) {}                // NOLINT(google-explicit-constructor)
   Value(std::string_view v) : data_(std::string(v)) {}         // NOLINT(google-explicit-constructor)
   Value(const char* v) : data_(std::string(v)) {}              // NOLINT(google-explicit-constructor)

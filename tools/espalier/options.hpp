@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace espalier::cli {
+
+/// What a command line can say, as plain data; `main.cpp` fills it in, the commands read it.
+struct Options {
+  std::string pipeline;
+  std::string store;                     ///< --store; empty: $ESPALIER_STORE, else .espalier beside the pipeline
+  std::vector<std::string> plugin_path;  ///< --plugin-path
+  std::vector<std::string> sets;         ///< --set NODE.PARAM=VALUE
+  bool trust_binary = false;             ///< --trust binary
+
+  // run
+  int jobs = 0;
+  std::vector<std::string> only;
+  std::vector<std::string> force;
+  bool fail_fast = false;
+  std::string retry;              ///< "", "timeout" or "failed"
+  std::string progress = "auto";  ///< auto, tty, plain, json, none
+  bool json = false;
+
+  std::string node;               ///< explain, show
+  std::string format = "svg";     ///< graph
+  std::string stage;              ///< list
+  bool list_plugins = false;      ///< list --plugins
+  bool markdown = false;          ///< list --markdown
+  std::string output;             ///< schema -o, graph -o
+  std::string artifact;           ///< show
+  std::string run;                ///< runs ID
+  std::vector<std::string> keep;  ///< store gc --keep PIPELINE
+  bool yes = false;               ///< store gc --yes
+  std::string folder;             ///< new plugin DIR
+};
+
+/// Exit codes users and scripts rely on.
+inline constexpr int kOk = 0;
+inline constexpr int kFailed = 1;      ///< some node failed, or a verdict is `error`
+inline constexpr int kBadRequest = 2;  ///< pipeline, plugins or arguments are wrong
+inline constexpr int kInterrupted = 130;
+
+int run_command(const Options& options);
+int check_command(const Options& options);
+int plan_command(const Options& options);
+int explain_command(const Options& options);
+int graph_command(const Options& options);
+int list_command(const Options& options);
+int schema_command(const Options& options);
+int show_command(const Options& options);
+int runs_command(const Options& options);
+int store_list_command(const Options& options);
+int store_gc_command(const Options& options);
+int store_verify_command(const Options& options);
+int doctor_command(const Options& options);
+int new_plugin_command(const Options& options);
+
+}  // namespace espalier::cli

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// check, plan, explain, graph: what can be said of a pipeline without running it.
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "core/text.hpp"
+#include "pipeline/graph.hpp"
+#include "session.hpp"
+
+namespace espalier::cli {
+namespace {
+
+const char* state_text(run::Known known) {
+  switch (known) {
+    case run::Known::hit:
+      return "hit";
+    case run::Known::will_run:
+      return "will run";
+    case run::Known::pending:
+      return "pending";
+  }
+  return "?";
+}
+
+/// The first reason a node will run, on one line.
+std::string short_reason(Session& session, const run::Resolution& resolution, int node) {
+  const std::string text = why(session, resolution, node);
+  const auto first = text.find("\n  ");
+  if (first == std::string::npos) return {};
+  return text.substr(first + 3, text.find('\n', first + 3) - first - 3);
+}
+
+}  // namespace
+
+int check_command(const Options& options) {
+  const auto session = Session::open(options);
+  if (!session) return kBadRequest;
+  fmt::print(stderr, "{}: {} nodes in {} sections, no mistakes\n", options.pipeline, session->plan.nodes().size(),
+             session->document.sections().size());
+  return kOk;
+}
+
+int plan_command(const Options& options) {
+  const auto session = Session::open(options);
+  if (!session) return kBadRequest;
+  const run::Resolution resolution = session->resolve();
+  const auto expected = session->workshop.runs.expected_seconds(session->plan.name());
+  int counts[3] = {0, 0, 0};
+  double seconds = 0;
+  for (std::size_t i = 0; i < session->plan.nodes().size(); ++i) {
+    const run::Known known = resolution.state[i];
+    const std::string& name = session->plan.nodes()[i].name;
+    ++counts[static_cast<int>(known)];
+    std::string line = fmt::format("{:<9} {}", state_text(known), name);
+    if (known != run::Known::hit) {
+      if (const auto it = expected.find(name); it != expected.end()) {
+        line += fmt::format("   ~{}", core::duration_text(it->second));
+        seconds += it->second;
+      }
+    }
+    if (known == run::Known::will_run) line += "   " + short_reason(*session, resolution, static_cast<int>(i));
+    fmt::print("{}\n", line);
+  }
+  fmt::print("{} will run, {} pending, {} up to date", counts[1], counts[2], counts[0]);
+  if (seconds > 0) fmt::print("; {} of work as last measured", core::duration_text(seconds));
+  fmt::print("\n");
+  return kOk;
+}
+
+int explain_command(const Options& options) {
+  const auto session = Session::open(options);
+  if (!session) return kBadRequest;
+  const run::Resolution resolution = session->resolve();
+  if (!options.node.empty()) {
+    const auto node = session->plan.find(options.node);
+    if (!node) {
+      const auto names = session->plan.node_names();
+      throw Error(Code::request,
+                  fmt::format("the pipeline has no node '{}'{}", options.node, core::did_you_mean(options.node, names)),
+                  "see the names with: espalier plan " + options.pipeline);
+    }
+    fmt::print("{}", why(*session, resolution, *node));
+    return kOk;
+  }
+  int up_to_date = 0;
+  for (std::size_t i = 0; i < session->plan.nodes().size(); ++i) {
+    if (resolution.state[i] == run::Known::hit) {
+      ++up_to_date;
+    } else {
+      fmt::print("{}", why(*session, resolution, static_cast<int>(i)));
+    }
+  }
+  fmt::print("{} of {} nodes are up to date\n", up_to_date, session->plan.nodes().size());
+  return kOk;
+}
+
+int graph_command(const Options& options) {
+  const auto session = Session::open(options);
+  if (!session) return kBadRequest;
+  const std::string drawing = options.format == "dot"       ? pipeline::to_dot(session->plan)
+                              : options.format == "mermaid" ? pipeline::to_mermaid(session->plan)
+                                                            : pipeline::to_svg(session->plan);
+  if (options.output.empty()) {
+    std::fwrite(drawing.data(), 1, drawing.size(), stdout);
+  } else {
+    session->workshop.disk.write_atomically(options.output, drawing);
+  }
+  return kOk;
+}
+
+}  // namespace espalier::cli

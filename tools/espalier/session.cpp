@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cache/explanation.hpp"
+#include "core/machine.hpp"
+
+namespace espalier::cli {
+namespace {
+
+core::Path folder_of(const std::string& file) {
+  const core::Path parent = core::Path(file).parent_path();
+  return parent.empty() ? core::Path(".") : parent;
+}
+
+/// Digests of files that `.file()` parameters name, each read once a run.
+std::function<Digest(const std::string&)> remembering_file_digests(core::Disk& disk) {
+  auto known = std::make_shared<std::map<std::string, Digest>>();
+  return [&disk, known](const std::string& path) {
+    if (const auto it = known->find(path); it != known->end()) return it->second;
+    const auto bytes = disk.read(path);
+    if (!bytes) {
+      throw Error(Code::missing, fmt::format("there is no file '{}'", path),
+                  "check the path; it is taken relative to the pipeline's folder");
+    }
+    return (*known)[path] = espalier::digest_of(*bytes);
+  };
+}
+
+std::pair<int, std::string> threads_and_device(const run::Lanes& lanes, const StageSpec& stage) {
+  auto lane = lanes.by_name.find(stage.lane);
+  if (lane == lanes.by_name.end()) lane = lanes.by_name.find("cpu");
+  if (lane == lanes.by_name.end()) return {1, "cpu"};
+  return {lane->second.threads, lane->second.devices.empty() ? "cpu" : lane->second.devices.front()};
+}
+
+bool print(const Diagnostics& findings, const std::string& source) {
+  fmt::print(stderr, "{}", findings.render(source));
+  return findings.has_errors();
+}
+
+std::vector<bool> chosen(const pipeline::Plan& plan, const std::vector<std::string>& globs, const char* flag,
+                         Diagnostics& findings) {
+  std::vector<bool> out(plan.nodes().size());
+  for (const std::string& glob : globs) {
+    const auto nodes = plan.matching(glob);
+    if (nodes.empty()) {
+      findings.error({flag, 0, 0, 0}, fmt::format("no node matches '{}'", glob)).hint =
+          "see the names with: espalier plan";
+    }
+    for (const int node : nodes) out[static_cast<std::size_t>(node)] = true;
+  }
+  return out;
+}
+
+}  // namespace
+
+core::Path store_root(const Options& options, const core::Path& beside) {
+  if (!options.store.empty()) return options.store;
+  if (const char* from_environment = std::getenv("ESPALIER_STORE"); from_environment && *from_environment) {
+    return from_environment;
+  }
+  return beside / ".espalier";
+}
+
+Workshop::Workshop(const Options& options, const core::Path& beside)
+    : refused(plugin::load_plugins(plugin::search_path(options.plugin_path), registry)),
+      store(disk, store_root(options, beside), registry),
+      runs(disk, store_root(options, beside)) {}
+
+Session::Session(const Options& options, const core::Path& folder)
+    : workshop(options, folder), lanes(run::default_lanes(options.jobs)) {
+  surroundings.machine = core::numeric_surroundings();
+  surroundings.trust_binary = options.trust_binary;
+  surroundings.lane = [this](const StageSpec& stage) { return threads_and_device(lanes, stage); };
+  surroundings.file_digest = remembering_file_digests(workshop.disk);
+}
+
+std::unique_ptr<Session> Session::open(const Options& options) {
+  std::unique_ptr<Session> session(new Session(options, folder_of(options.pipeline)));
+  bool bad_plugin = false;
+  for (const plugin::Refused& refused : session->workshop.refused) {
+    fmt::print(stderr, "{}: {}\n", refused.named_explicitly ? "error" : "warning", refused.why);
+    bad_plugin |= refused.named_explicitly;
+  }
+  const auto text = session->workshop.disk.read(options.pipeline);
+  if (!text) {
+    fmt::print(stderr, "espalier: there is no pipeline '{}'\n", options.pipeline);
+    return nullptr;
+  }
+  Diagnostics findings;
+  session->document = pipeline::Document::parse(options.pipeline, *text, findings);
+  for (const std::string& assignment : options.sets) session->document.set(assignment, findings);
+  auto plan = pipeline::Plan::build(session->document, session->workshop.registry, findings);
+  if (plan && !options.only.empty()) {
+    const auto wanted = chosen(*plan, options.only, "--only", findings);
+    std::vector<int> nodes;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (wanted[i]) nodes.push_back(static_cast<int>(i));
+    }
+    plan = plan->restricted_to(nodes);
+  }
+  if (plan && !options.force.empty()) session->run_options.force = chosen(*plan, options.force, "--force", findings);
+  if (print(findings, *text) || !plan || bad_plugin) return nullptr;
+  session->plan = std::move(*plan);
+  session->run_options.fail_fast = options.fail_fast;
+  session->run_options.retry_timeout = options.retry == "timeout";
+  return session;
+}
+
+run::Resolution Session::resolve() {
+  return run::resolve(plan, workshop.registry, workshop.store, surroundings, run_options);
+}
+
+std::optional<cache::Ingredients> Session::last_ingredients(int node) {
+  if (!std::exchange(last_run_read_, true)) {
+    if (const auto latest = workshop.runs.latest(plan.name())) last_run_ = workshop.runs.read(latest->id);
+  }
+  if (!last_run_) return std::nullopt;
+  const auto key = last_run_->keys.find(plan.nodes()[static_cast<std::size_t>(node)].name);
+  if (key == last_run_->keys.end()) return std::nullopt;
+  const auto digest = Digest::from_hex(key->second);
+  const auto action = digest ? workshop.store.action(*digest) : std::nullopt;
+  return action ? std::optional(action->ingredients) : std::nullopt;
+}
+
+namespace {
+
+std::string hit_text(Session& session, const run::Resolution& resolution, int node) {
+  const auto i = static_cast<std::size_t>(node);
+  const std::string& name = session.plan.nodes()[i].name;
+  const auto action = session.workshop.store.action(*resolution.keys[i]);
+  if (!action) return fmt::format("{} is up to date\n", name);
+  std::string text =
+      fmt::format("{} is up to date: made {} on {} in {:.2f} s, key {}\n", name, action->provenance.finished,
+                  action->provenance.host, action->provenance.seconds, action->key.brief());
+  const auto& origin = session.workshop.registry.origin(*session.plan.nodes()[i].stage);
+  if (!action->provenance.plugin_digest.empty() && !origin.file_digest.empty() &&
+      action->provenance.plugin_digest != origin.file_digest) {
+    text += fmt::format(
+        "  note: plugin '{}' was rebuilt since (revision {} unchanged); --trust binary would run it again\n",
+        origin.name, action->ingredients.revision);
+  }
+  return text;
+}
+
+std::string pending_text(Session& session, const run::Resolution& resolution, int node) {
+  std::vector<std::string> waiting;
+  for (const int before : session.plan.predecessors(node)) {
+    if (resolution.state[static_cast<std::size_t>(before)] != run::Known::hit) {
+      waiting.push_back(session.plan.nodes()[static_cast<std::size_t>(before)].name);
+    }
+  }
+  return fmt::format("{} cannot be decided yet: {} of {} inputs have still to run (first: {})\n",
+                     session.plan.nodes()[static_cast<std::size_t>(node)].name, waiting.size(),
+                     session.plan.predecessors(node).size(), waiting.empty() ? "?" : waiting.front());
+}
+
+std::string place_text(const Span& span) {
+  return span.line == 0 ? "" : fmt::format("   {}:{}:{}", span.file, span.line, span.column);
+}
+
+}  // namespace
+
+std::string why(Session& session, const run::Resolution& resolution, int node) {
+  const auto i = static_cast<std::size_t>(node);
+  if (resolution.state[i] == run::Known::hit) return hit_text(session, resolution, node);
+  if (resolution.state[i] == run::Known::pending) return pending_text(session, resolution, node);
+  std::string text = fmt::format("{} will run:\n", session.plan.nodes()[i].name);
+  const bool forced = i < session.run_options.force.size() && session.run_options.force[i];
+  if (forced) return text + "  --force names it\n";
+  const auto then = session.last_ingredients(node);
+  if (!resolution.ingredients[i]) return text + "  one of its files cannot be read\n";
+  if (!then) return text + "  there is no earlier result of a node of this name in this store\n";
+  if (*then == *resolution.ingredients[i]) {
+    const bool retry = session.run_options.retry_timeout && session.workshop.store.lookup(*resolution.keys[i]);
+    return text + (retry ? "  --retry timeout, and it holds verdicts 'timeout'\n"
+                         : "  nothing changed, but its result is no longer in the store\n");
+  }
+  for (const cache::Reason& reason : cache::differences(*then, *resolution.ingredients[i])) {
+    const Span place = reason.parameter.empty() ? Span{} : session.plan.place_of(node, reason.parameter);
+    text += fmt::format("  {}{}\n", reason.text, place_text(place));
+  }
+  return text;
+}
+
+}  // namespace espalier::cli

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/fingerprint.hpp"
+#include "cache/run_log.hpp"
+#include "cache/store.hpp"
+#include "core/disk.hpp"
+#include "options.hpp"
+#include "pipeline/document.hpp"
+#include "pipeline/plan.hpp"
+#include "plugin/loader.hpp"
+#include "plugin/registry.hpp"
+#include "run/lanes.hpp"
+#include "run/scheduler.hpp"
+
+namespace espalier::cli {
+
+/// The folder results are kept in: --store, $ESPALIER_STORE, else `.espalier` in `beside`.
+core::Path store_root(const Options& options, const core::Path& beside);
+
+/// Plugins and store, for commands that need no pipeline.
+struct Workshop {
+  explicit Workshop(const Options& options, const core::Path& beside = ".");
+  Workshop(const Workshop&) = delete;
+  Workshop& operator=(const Workshop&) = delete;
+
+  core::RealDisk disk;
+  plugin::Registry registry;
+  std::vector<plugin::Refused> refused;
+  cache::Store store;
+  cache::RunLog runs;
+};
+
+/// A pipeline that was read and checked, with everything needed to resolve or run it.
+class Session {
+ public:
+  /// Reads, checks and plans. When something is wrong, says all of it on stderr and gives nothing.
+  static std::unique_ptr<Session> open(const Options& options);
+
+  Workshop workshop;
+  pipeline::Document document;
+  pipeline::Plan plan;
+  run::Lanes lanes;
+  cache::Surroundings surroundings;
+  run::RunOptions run_options;
+
+  run::Resolution resolve();
+  /// The ingredients a node's result had the last time the pipeline ran, if that is known.
+  std::optional<cache::Ingredients> last_ingredients(int node);
+
+ private:
+  Session(const Options& options, const core::Path& folder);
+  std::optional<cache::RunRecord> last_run_;
+  bool last_run_read_ = false;
+};
+
+/// "prune.neurons.np will run:" and the reasons, each with its place when a parameter is the reason.
+std::string why(Session& session, const run::Resolution& resolution, int node);
+
+}  // namespace espalier::cli

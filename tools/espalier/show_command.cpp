@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// show: one artifact for people.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <espalier/results.hpp>
+
+#include "core/text.hpp"
+#include "session.hpp"
+
+namespace espalier::cli {
+namespace {
+
+struct Found {
+  Digest content;
+  std::string kind;
+};
+
+/// The outputs of a node in the newest run that knows it; `wanted` is a node name, whole or short, with ".port" or not.
+std::vector<Found> outputs_of_node(Workshop& workshop, const std::string& wanted) {
+  auto ids = workshop.runs.ids();
+  std::reverse(ids.begin(), ids.end());
+  for (const std::string& id : ids) {
+    const auto record = workshop.runs.read(id);
+    if (!record) continue;
+    std::vector<Found> found;
+    for (const auto& [name, key] : record->keys) {
+      const std::string base = name.substr(0, name.find('@'));
+      const std::string brief = name.substr(base.rfind('.') + 1);
+      const auto digest = Digest::from_hex(key);
+      const auto action = digest ? workshop.store.action(*digest) : std::nullopt;
+      if (!action) continue;
+      for (const auto& output : action->outputs) {
+        const bool names_it = wanted == name || wanted == brief || wanted == name + "." + output.port ||
+                              wanted == brief + "." + output.port;
+        if (names_it) found.push_back({output.content, output.kind});
+      }
+    }
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
+std::vector<Found> outputs_by_digest(Workshop& workshop, const std::string& prefix) {
+  std::vector<Found> found;
+  for (const auto& entry : workshop.store.list()) {
+    if (entry.content.hex().starts_with(prefix)) found.push_back({entry.content, entry.kind});
+  }
+  return found;
+}
+
+std::string field_text(const Field& field) {
+  return std::visit(Overloaded{
+                        [](std::int64_t v) { return std::to_string(v); },
+                        [](double v) { return core::real_text(v); },
+                        [](const std::string& v) {
+                          return v.size() <= 100 ? v : fmt::format("{}... ({} characters)", v.substr(0, 100), v.size());
+                        },
+                        [](const std::vector<std::string>& v) { return core::quoted_list(v); },
+                        [](const Tensor& t) {
+                          std::string text = fmt::format("{} {}", to_text(t.dtype()), to_text(t.shape()));
+                          if (t.size() == 0 || t.size() > 16) return text;
+                          for (const double v : t.to_doubles()) text += fmt::format(" {:g}", v);
+                          return text;
+                        },
+                    },
+                    field);
+}
+
+void show(Workshop& workshop, const Found& found) {
+  const ArtifactPtr artifact = workshop.store.load(found.content, found.kind);
+  fmt::print("{} {}\nfile {}\n", found.kind, found.content.hex(), workshop.store.object_path(found.content).string());
+  if (const auto* verdicts = dynamic_cast<const Verdicts*>(artifact.get())) {
+    const auto counts = verdicts->counts();
+    for (int v = 0; v < kVerdictCount; ++v) {
+      fmt::print("{:<15} {}\n", to_text(static_cast<Verdict>(v)), counts[static_cast<std::size_t>(v)]);
+    }
+  }
+  if (const auto* attacks = dynamic_cast<const Attacks*>(artifact.get())) {
+    fmt::print("{:<15} {:.4f}\n", "robustness", attacks->robustness());
+  }
+  const KindSpec* kind = workshop.registry.find_kind(found.kind);
+  for (const auto& [name, field] : kind->encode(*artifact).all()) fmt::print("{:<28} {}\n", name, field_text(field));
+}
+
+}  // namespace
+
+int show_command(const Options& options) {
+  Workshop workshop(options);
+  auto found = outputs_of_node(workshop, options.artifact);
+  if (found.empty()) found = outputs_by_digest(workshop, options.artifact);
+  if (found.empty()) {
+    throw Error(Code::request,
+                fmt::format("'{}' is neither a node of a run in '{}' nor the beginning of an artifact's digest",
+                            options.artifact, workshop.store.root().string()),
+                "see nodes with: espalier runs RUN, and artifacts with: espalier store ls (both take --store)");
+  }
+  for (const Found& f : found) show(workshop, f);
+  return kOk;
+}
+
+}  // namespace espalier::cli
