@@ -181,6 +181,11 @@ std::string admitted_text(const ParamSpec& param) {
   return {};
 }
 
+bool can_be_sharded(const StageSpec& stage) {
+  return std::ranges::any_of(stage.inputs, [](const PortSpec& p) { return p.kind == "Instances" && !p.gathers; }) &&
+         std::ranges::any_of(stage.outputs, [](const PortSpec& p) { return p.kind == "Verdicts"; });
+}
+
 std::vector<std::string> spec_faults(const PluginSpec& plugin,
                                      const std::function<bool(std::string_view)>& knows_kind) {
   std::vector<std::string> all;

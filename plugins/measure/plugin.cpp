@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <espalier/plugin.hpp>
+#include "stages.hpp"
 
-ESPALIER_PLUGIN(plugin) { plugin.name("measure").version("0.1.0").doc("measure"); }
+ESPALIER_PLUGIN(plugin) {
+  plugin.name("measure").version("0.1.0").doc("Numbers that describe a network: accuracy, sizes, unstable neurons.");
+  espalier::measure::describe_network(plugin);
+}

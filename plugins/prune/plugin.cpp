@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <espalier/plugin.hpp>
+#include "stages.hpp"
 
-ESPALIER_PLUGIN(plugin) { plugin.name("prune").version("0.1.0").doc("prune"); }
+ESPALIER_PLUGIN(plugin) {
+  plugin.name("prune").version("0.1.0").doc("Makes networks smaller: fewer neurons or fewer weights.");
+  espalier::prune::describe_neurons(plugin);
+  espalier::prune::describe_weights(plugin);
+}

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,8 +71,8 @@ class ESPALIER_API Attacks : public Artifact {
   double robustness() const;
 };
 
-/// Stored as an int8 in every Verdicts file. Append only; never renumber.
-enum class Verdict : std::int8_t { robust = 0, counterexample = 1, unknown = 2, timeout = 3, error = 4 };
+/// Stored as a u8 in every Verdicts file. Append only; never renumber.
+enum class Verdict : std::uint8_t { robust = 0, counterexample = 1, unknown = 2, timeout = 3, error = 4 };
 inline constexpr int kVerdictCount = 5;
 ESPALIER_API std::string_view to_text(Verdict verdict);
 

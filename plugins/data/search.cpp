@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "search.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace espalier::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The names under which a file may lie in a folder.
+std::vector<fs::path> candidates(const fs::path& folder, const KnownSet& set, const KnownFile& file) {
+  return {folder / set.name / file.file, folder / set.name / (file.file + ".gz"), folder / file.file,
+          folder / (file.file + ".gz")};
+}
+
+std::string ways_to_get(const KnownSet& set) {
+  const std::string package = set.package.empty() ? "there is no Debian package of it"
+                                                  : fmt::format("install it: apt-get install {}", set.package);
+  return fmt::format(
+      "{}; or run tools/fetch-data {}; or copy the four IDX files (plain or .gz, from {}) to data/{} or to a folder "
+      "named in $ESPALIER_DATA",
+      package, set.name, set.source, set.name);
+}
+
+Error not_found(const KnownSet& set, const KnownFile& file) {
+  std::string folders;
+  for (const fs::path& folder : data_folders()) {
+    folders += fmt::format("{}'{}'", folders.empty() ? "" : ", ", folder.string());
+  }
+  return {Code::missing,
+          fmt::format("data set '{}' is not here: no '{}' or '{}.gz', also below '{}', in the folders {}", set.name,
+                      file.file, file.file, set.name, folders),
+          ways_to_get(set)};
+}
+
+/// "it is train_images of 'mnist'; " when the catalogue knows the content by another name.
+std::string recognised(const Digest& sha256) {
+  for (const KnownSet& set : catalogue()) {
+    for (const KnownFile& file : set.files) {
+      if (file.sha256 == sha256) return fmt::format("it is {} of '{}'; ", file.role, set.name);
+    }
+  }
+  return {};
+}
+
+std::string briefly(const std::vector<Digest>& digests) {
+  std::string out;
+  for (const Digest& digest : digests) out += (out.empty() ? "" : " or ") + digest.hex();
+  return out;
+}
+
+IdxFile checked(const fs::path& path, const KnownSet& set, const KnownFile& file) {
+  IdxFile content = read_idx(path);
+  const std::string next = "fetch it again: tools/fetch-data " + set.name;
+  if (content.size != file.size) {
+    throw Error(Code::damaged,
+                fmt::format("'{}' holds {} bytes, but {} of '{}' has {}", path.string(), content.size, file.role,
+                            set.name, file.size),
+                recognised(content.sha256) + next);
+  }
+  if (file.sha256) {
+    if (content.sha256 == *file.sha256) return content;
+    throw Error(Code::damaged,
+                fmt::format("'{}' has the SHA-256 {} unpacked, but {} of '{}' has {}", path.string(),
+                            content.sha256.hex(), file.role, set.name, file.sha256->hex()),
+                recognised(content.sha256) + next);
+  }
+  const Digest packed = digest_on_disk(path);
+  if (std::ranges::find(file.gz_sha256, packed) != file.gz_sha256.end()) return content;
+  throw Error(Code::damaged,
+              fmt::format("'{}' has the SHA-256 {}, but {} of '{}', packed as distributed, has {}", path.string(),
+                          packed.hex(), file.role, set.name, briefly(file.gz_sha256)),
+              recognised(content.sha256) + "keep the .gz file as distributed; " + next);
+}
+
+}  // namespace
+
+std::vector<fs::path> data_folders() {
+  std::vector<fs::path> out;
+  const char* listed = std::getenv("ESPALIER_DATA");
+  std::string_view rest = listed == nullptr ? "" : listed;
+  while (!rest.empty()) {
+    const std::string_view folder = rest.substr(0, rest.find(':'));
+    if (!folder.empty()) out.emplace_back(folder);
+    rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
+  }
+  out.emplace_back("data");
+  out.emplace_back("/usr/share/datasets");
+  return out;
+}
+
+IdxFile find_file(const KnownSet& set, const KnownFile& file, Context& ctx) {
+  std::optional<Error> first;
+  for (const fs::path& folder : data_folders()) {
+    for (const fs::path& path : candidates(folder, set, file)) {
+      std::error_code ignored;  // a folder that cannot be searched holds nothing for us
+      if (!fs::is_regular_file(path, ignored)) continue;
+      try {
+        IdxFile content = checked(path, set, file);
+        ctx.log(
+            fmt::format("{} of '{}': '{}', SHA-256 {}", file.role, set.name, path.string(), content.sha256.brief()));
+        return content;
+      } catch (const Error& error) {
+        ctx.log(fmt::format("passed over: {}", error.what()));
+        if (!first) first = error;
+      }
+    }
+  }
+  if (first) throw *first;
+  throw not_found(set, file);
+}
+
+}  // namespace espalier::data

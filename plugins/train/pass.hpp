@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "chain.hpp"
+#include "kernels.hpp"
+
+namespace espalier::train {
+
+/// One batch of a fixed size forward and backward through a chain, without autograd: every buffer is allocated once.
+class Pass {
+ public:
+  /// The chain and the kernels outlive the pass.
+  Pass(Chain& chain, const Kernels& kernels, std::int64_t rows);
+
+  std::int64_t rows() const { return values_.front().size(0); }
+  at::Tensor& batch() { return values_.front(); }
+  at::Tensor& labels() { return labels_; }
+
+  /// From `batch` and `labels` to the chain's gradients, of the mean loss; adds to `totals` as Kernels::cross_entropy.
+  void run(at::Tensor& totals);
+
+ private:
+  void forward();
+  void backward();
+
+  Chain* chain_;
+  const Kernels* kernels_;
+  at::Tensor labels_;
+  std::vector<at::Tensor> values_;     ///< [i] enters node i, the last are the scores
+  std::vector<at::Tensor> gradients_;  ///< of the loss, by value
+  std::vector<BatchNormSaved> saved_;  ///< by node; empty but for batch norms
+};
+
+}  // namespace espalier::train
