@@ -222,7 +222,7 @@ TEST_CASE("a counterexample without a witness, or on which the network overflows
     layers.push_back({"big", Linear{floats({2, 2}, {3e38F, 0, 0, 3e38F}), floats({2}, {0, 0}), {}}, {i}});
   const Verdicts overflow = with_checked_witnesses(counterexamples(q, {{0.5F, 1.0F}}), Network({2}, layers), q);
   CHECK(overflow.rows[0].verdict == Verdict::error);
-  CHECK(overflow.rows[0].message == "counterexample refused: the network gives nan at the witness");
+  CHECK(overflow.rows[0].message == "counterexample refused: the network's scores at the witness are not finite");
 }
 
 TEST_CASE("labels the network does not have, and networks with one output, cannot be violated") {
