@@ -13,6 +13,7 @@
 
 using espalier::Attacks;
 using espalier::Error;
+using espalier::Fields;
 using espalier::Instances;
 using espalier::Layer;
 using espalier::Linear;
@@ -355,6 +356,13 @@ TEST_CASE("metrics may have any names") {
   CHECK(std::isnan(again.values.at("loss")));
   CHECK(again.series == m.series);
   CHECK(Metrics::from_fields(Metrics().to_fields()).values.empty());
+  for (const auto& names : {std::vector<std::string>{"b", "a"}, std::vector<std::string>{"a", "a"}}) {
+    Fields bad;
+    bad.set("value_names", names);
+    bad.set("values", Tensor::of<double>({2}, {1, 2}));
+    bad.set("series_names", std::vector<std::string>{});
+    CHECK_THROWS_AS(Metrics::from_fields(bad), Error);
+  }
 }
 
 TEST_CASE("results survive damaged fields") {
