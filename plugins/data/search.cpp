@@ -21,11 +21,12 @@ std::vector<fs::path> candidates(const fs::path& folder, const KnownSet& set, co
 }
 
 std::string ways_to_get(const KnownSet& set) {
-  const std::string package = set.package.empty() ? "there is no Debian package of it"
-                                                  : fmt::format("install it: apt-get install {}", set.package);
+  const std::string package = set.package.empty() ? "it has no Debian package, so"
+                                                  : fmt::format("install it with apt-get install {}, or", set.package);
   return fmt::format(
-      "{}; or run tools/fetch-data {}; or copy the four IDX files (plain or .gz, from {}) to data/{} or to a folder "
-      "named in $ESPALIER_DATA",
+      "{} run tools/fetch-data {}, or copy the four IDX files (plain or .gz, from {}) to data/{} or to a folder named "
+      "in "
+      "$ESPALIER_DATA",
       package, set.name, set.source, set.name);
 }
 
