@@ -142,7 +142,7 @@ void Expansion::add_at(Draft& draft, int section, const Coordinates& at, std::in
   node.section = section;
   node.stage = draft.stage;
   node.inputs = *std::move(inputs);
-  node.params = draft.params;
+  node.params = expanded.nodes.size() == 1 ? std::move(draft.params) : draft.params;
   if (!set_params(draft, at, node.params)) return;
   for (std::size_t i = 0; i < bench_.axes().size(); ++i) {
     if ((expanded.axes & mask_of(static_cast<int>(i))) == 0) continue;
