@@ -2,7 +2,7 @@
 #include "pipeline/document.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <set>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/external_filter.hpp"
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <utility>
