@@ -35,7 +35,8 @@ std::optional<std::string> label_of(const Node& node) {
 /// Reads the entries of one draft.
 class EntryReader {
  public:
-  EntryReader(Workbench& bench, Draft& draft) : bench_(bench), draft_(draft), stage_(*draft.stage) {}
+  EntryReader(Workbench& bench, Draft& draft)
+      : bench_(bench), draft_(draft), stage_(*draft.stage), stage_name_(draft.stage_name()) {}
 
   void read(const ParamValues& defaults) {
     draft_.params = defaults;
@@ -57,7 +58,7 @@ class EntryReader {
     std::vector<std::string> keys(kReserved.begin(), kReserved.end());
     for (const PortSpec& p : stage_.inputs) keys.push_back(p.name);
     for (const ParamSpec& p : stage_.params) keys.push_back(p.name);
-    bench_.fault(draft_, item.key_span, fmt::format("{} has no parameter '{}'", stage_.qualified(), item.key)).hint =
+    bench_.fault(draft_, item.key_span, fmt::format("{} has no parameter '{}'", stage_name_, item.key)).hint =
         suggestion(item.key, keys);
   }
 
@@ -99,7 +100,7 @@ class EntryReader {
   }
 
   std::optional<Value> checked(const ParamSpec& spec, const Node& node) {
-    auto value = checked_value(node, spec, stage_.qualified(), bench_.findings);
+    auto value = checked_value(node, spec, stage_name_, bench_.findings);
     if (!value) draft_.sound = false;
     if (value && spec.file) return resolved_file(*value, bench_.folder);
     return value;
@@ -192,13 +193,14 @@ class EntryReader {
         std::ranges::any_of(stage_.inputs, [](const PortSpec& p) { return p.kind == "Instances" && !p.gathers; });
     const bool joins = std::ranges::any_of(stage_.outputs, [](const PortSpec& p) { return p.kind == "Verdicts"; });
     if (slices && joins) return;
-    bench_.fault(draft_, *draft_.shards_written, fmt::format("{} cannot be split into shards", stage_.qualified()))
-        .hint = "only a stage that takes Instances and gives Verdicts can";
+    bench_.fault(draft_, *draft_.shards_written, fmt::format("{} cannot be split into shards", stage_name_)).hint =
+        "only a stage that takes Instances and gives Verdicts can";
   }
 
   Workbench& bench_;
   Draft& draft_;
   const StageSpec& stage_;
+  const std::string stage_name_;
 };
 
 ParamValues defaults_of(const StageSpec& stage, const std::filesystem::path& folder) {

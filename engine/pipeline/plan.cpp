@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/plan.hpp"
 
+#include <algorithm>
+
 #include "core/text.hpp"
 
 namespace espalier::pipeline {
@@ -58,7 +60,7 @@ std::vector<std::string> Plan::node_names() const {
 
 Span Plan::place_of(int node, std::string_view parameter) const {
   const auto& places = places_[static_cast<std::size_t>(nodes_[static_cast<std::size_t>(node)].section)];
-  const auto it = places.find(parameter);
+  const auto it = std::ranges::find(places, parameter, &Place::first);
   return it == places.end() ? Span{} : it->second;
 }
 

@@ -61,7 +61,9 @@ class ESPALIER_API Plan {
   std::vector<PlanNode> nodes_;
   std::vector<std::vector<int>> successors_;
   std::vector<std::vector<int>> predecessors_;
-  std::vector<std::map<std::string, Span, std::less<>>> places_;  ///< of each section: key -> its value's place
+  /// A key of a section and where its value stands.
+  using Place = std::pair<std::string, Span>;
+  std::vector<std::vector<Place>> places_;  ///< by section
 };
 
 }  // namespace espalier::pipeline

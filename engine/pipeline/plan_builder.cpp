@@ -47,9 +47,10 @@ class PlanBuilder {
     out.name_ = bench.document.name();
     out.nodes_ = std::move(nodes);
     connect(out);
-    for (const Draft& draft : bench.drafts) {
-      auto& places = out.places_.emplace_back();
-      for (const Item* item : draft.entries) places.emplace(item->key, item->value.span);
+    out.places_.resize(bench.drafts.size());
+    for (std::size_t i = 0; i < bench.drafts.size(); ++i) {
+      out.places_[i].reserve(bench.drafts[i].entries.size());
+      for (const Item* item : bench.drafts[i].entries) out.places_[i].emplace_back(item->key, item->value.span);
     }
     return out;
   }
@@ -79,7 +80,7 @@ std::optional<Plan> Plan::build(const Document& document, const plugin::Registry
   connect_ports(bench);
   Expansion expansion(bench);
   for (const int section : section_order(bench)) expansion.add(section);
-  if (!found.has_errors()) warn_of_unused_axes(bench, expansion.used_axes());
+  if (!found.has_errors() && !findings.has_errors()) warn_of_unused_axes(bench, expansion.used_axes());
   append_distinct(found, findings);
   if (findings.has_errors()) return std::nullopt;
   return PlanBuilder::plan(bench, expansion.take());
