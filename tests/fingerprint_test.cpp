@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/fingerprint.hpp"
 
-#include <limits>
+#include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -76,12 +77,14 @@ struct Bench {
   Surroundings around;
 
   explicit Bench(std::int64_t revision = 1, std::string torch_version = "1.13.0") : torch(std::move(torch_version)) {
-    const plugin::LoadedPlugin origin{.file_digest = digest_of("library").hex(), .torch = torch};
+    plugin::LoadedPlugin origin;
+    origin.file_digest = digest_of("library").hex();
+    origin.torch = torch;
     for (const std::string& fault : registry.add(measuring_plugin(revision), origin)) FAIL(fault);
     around.machine = {{"cpu", "avx2"}};
     around.lane = [this](const StageSpec&) { return std::pair{threads, device}; };
     around.file_digest = [this](const std::string& path) {
-      return digest_of(files.at(core::Path(path).filename().string()));
+      return digest_of(files.at(std::filesystem::path(path).filename().string()));
     };
   }
 
@@ -148,8 +151,10 @@ TEST_CASE("two ingredient lists that read alike when glued together have differe
 
 TEST_CASE("the recipe of a key is fixed: results kept by earlier versions are found again") {
   // SHA-256 over the fields of "espalier-key-1" in the order of key_of, computed apart from this code.
-  CHECK(key_of({.stage = "fake.source", .params = {{"value", "real 1.0"}}}).hex() ==
-        "2113c6dca3ddedc598c89d0ca0e0522c260e255debffbf8f8a5adf66f095cc64");
+  Ingredients ingredients;
+  ingredients.stage = "fake.source";
+  ingredients.params = {{"value", "real 1.0"}};
+  CHECK(key_of(ingredients).hex() == "2113c6dca3ddedc598c89d0ca0e0522c260e255debffbf8f8a5adf66f095cc64");
 }
 
 TEST_CASE("a node's key moves with what its result depends on") {
