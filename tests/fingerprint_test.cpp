@@ -337,13 +337,3 @@ TEST_CASE("unlabelled gathered inputs come in axis order") {
   };
   CHECK(bench.key(toml("1.0", "2.0")) != bench.key(toml("2.0", "1.0")));
 }
-
-TEST_CASE("labels with commas and equals signs in them stay apart") {
-  Bench bench;
-  const auto first_label = [&](const std::string& axes, const std::string& over) {
-    const std::string toml = "[axes]\n" + axes + "\n[fake.source.a]\nover = " + over + "\n[fake.tally.x]\nin = \"a\"\n";
-    return bench.ingredients(toml, "x").inputs.at("in").at(0).label;
-  };
-  CHECK(first_label("a = [\"1\"]\nb = [\"2\"]", R"(["a", "b"])") == "a=1,b=2");
-  CHECK(first_label("a = [\"1,b=2\"]", R"(["a"])") == "a=1\\,b\\=2");
-}

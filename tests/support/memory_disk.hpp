@@ -36,10 +36,11 @@ class MemoryDisk final : public core::Disk {
     const std::scoped_lock hold(mutex_);
     kill_at_ = changes_ + n;
   }
-  /// After a kill: a new process, which sees what is on the disk.
+  /// After a fault: a new process sees what is on the disk, and no fault is ordered any more.
   void restart() {
     const std::scoped_lock hold(mutex_);
     kill_at_ = 0;
+    fail_at_ = 0;
     dead_ = false;
   }
   /// Power loss: bytes appended and not synced since are gone. `write_atomically` syncs what it writes.
