@@ -1,1 +1,179 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cache/run_log.hpp"
+
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/memory_disk.hpp"
+
+using espalier::Digest;
+using espalier::digest_of;
+using espalier::cache::RunLog;
+using espalier::cache::RunRecord;
+using espalier::testing::MemoryDisk;
+
+namespace {
+
+RunRecord record_of(const std::string& id, const std::string& pipeline) {
+  return {.id = id,
+          .pipeline = pipeline,
+          .file = "pipelines/" + pipeline + ".toml",
+          .started = "2026-03-01T14:22:33Z",
+          .seconds = 1.5,
+          .outcome = "failed",
+          .total = 5,
+          .hit = 1,
+          .ran = 2,
+          .failed = 1,
+          .skipped = 1,
+          .keys = {{"a", digest_of("a").hex()}, {"b@net=net1", digest_of("b").hex()}},
+          .node_seconds = {{"a", 0.1}, {"b@net=net1", 1.25}},
+          .failures = {{"c", "loss is nan: \"bad\""}},
+          .reports = {"runs/" + id + "/reports/t.html"},
+          .state = digest_of("state")};
+}
+
+struct Bench {
+  MemoryDisk disk;
+  RunLog log{disk, "/s"};
+
+  std::string add(const std::string& pipeline, std::map<std::string, double> node_seconds = {}) {
+    RunRecord record = record_of(log.new_id(pipeline), pipeline);
+    record.node_seconds = std::move(node_seconds);
+    record.state = digest_of(record.id);
+    log.write(record);
+    return record.id;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a run's record reads back as it was written") {
+  Bench bench;
+  const std::string id = bench.log.new_id("quick");
+  CHECK(bench.disk.all_files().empty());  // an id alone writes nothing
+  const RunRecord written = record_of(id, "quick");
+  bench.log.write(written);
+  const auto read = bench.log.read(id);
+  REQUIRE(read);
+  CHECK(read->id == id);
+  CHECK(read->pipeline == "quick");
+  CHECK(read->file == written.file);
+  CHECK(read->started == written.started);
+  CHECK(read->seconds == 1.5);
+  CHECK(read->outcome == "failed");
+  CHECK(read->total == 5);
+  CHECK(read->hit == 1);
+  CHECK(read->ran == 2);
+  CHECK(read->failed == 1);
+  CHECK(read->skipped == 1);
+  CHECK(read->keys == written.keys);
+  CHECK(read->node_seconds == written.node_seconds);
+  CHECK(read->failures == written.failures);
+  CHECK(read->reports == written.reports);
+  CHECK(read->state == written.state);
+  CHECK(bench.disk.stat(bench.log.folder(id) / "run.json"));
+}
+
+TEST_CASE("ids are unique, however many runs start at once, and sort by time") {
+  MemoryDisk disk;
+  const RunLog log(disk, "/s");
+  std::vector<std::vector<std::string>> made(4);
+  std::vector<std::thread> all;
+  for (auto& mine : made) {
+    all.emplace_back([&] {
+      for (int i = 0; i < 500; ++i) mine.push_back(log.new_id("quick"));
+    });
+  }
+  for (auto& thread : all) thread.join();
+  std::set<std::string> distinct;
+  for (const auto& mine : made) distinct.insert(mine.begin(), mine.end());
+  CHECK(distinct.size() == 2000);
+  CHECK(made[0][0].size() == std::string("20260301-142233-quick-4f2a91c3").size());
+}
+
+TEST_CASE("a pipeline's name can not lead out of the folder, and names stay apart") {
+  Bench bench;
+  const std::string id = bench.log.new_id("../../etc/a b");
+  CHECK(id.find('/') == std::string::npos);
+  CHECK(id.find("..") == std::string::npos);
+  const std::string spaced = bench.add("a b");
+  const std::string dashed = bench.add("a_b");
+  CHECK(bench.log.latest("a b")->id == spaced);
+  CHECK(bench.log.latest("a_b")->id == dashed);
+  bench.add("");
+  CHECK(bench.log.ids().size() == 3);
+}
+
+TEST_CASE("runs come oldest first, folders of other things left out") {
+  Bench bench;
+  std::vector<std::string> made;
+  for (const char* pipeline : {"z", "a", "m"}) {
+    made.push_back(bench.add(pipeline));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  bench.disk.plant("/s/runs/notes/run.json", "{}");
+  CHECK(bench.log.ids() == made);
+  bench.disk.append(bench.log.folder("20200101-000000-z-00000000") / "events.jsonl", "{}\n");  // killed before its end
+  made.insert(made.begin(), "20200101-000000-z-00000000");
+  CHECK(bench.log.ids() == made);
+  CHECK_FALSE(bench.log.read(made[0]));
+}
+
+TEST_CASE("the newest run of a pipeline is known from one file, and without it too") {
+  Bench bench;
+  CHECK_FALSE(bench.log.latest("quick"));
+  bench.add("quick");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::string newest = bench.add("quick");
+  bench.add("other");
+  const int reads = bench.disk.calls().reads;
+  CHECK(bench.log.latest("quick")->id == newest);
+  CHECK(bench.log.latest("quick")->state == digest_of(newest));
+  CHECK(bench.disk.calls().reads == reads + 2);
+
+  for (const char* damage : {"", "{", "{\"id\": 3}", "{\"id\": \"x\", \"state\": \"y\"}"}) {
+    bench.disk.plant("/s/runs/latest-quick.json", damage);
+    CHECK(bench.log.latest("quick")->id == newest);
+  }
+  bench.disk.remove("/s/runs/latest-quick.json");
+  CHECK(bench.log.latest("quick")->id == newest);
+  CHECK(bench.log.latest("quick")->state == digest_of(newest));
+}
+
+TEST_CASE("damaged records count as absent") {
+  Bench bench;
+  const std::string id = bench.add("quick", {{"a", 1.0}});
+  const auto file = bench.log.folder(id) / "run.json";
+  const std::string bytes = *bench.disk.read(file);
+  for (std::size_t length = 0; length + 2 < bytes.size(); length += 11) {
+    bench.disk.plant(file, bytes.substr(0, length));
+    CHECK_FALSE(bench.log.read(id));
+    CHECK(bench.log.expected_seconds("quick").empty());
+  }
+  for (const char* foreign : {"[]", "null", "{}", "{\"id\": {}}", "{\"nodes\": 3}"}) {
+    bench.disk.plant(file, foreign);
+    CHECK_FALSE(bench.log.read(id));
+  }
+  bench.disk.plant(file, bytes);
+  bench.disk.make_unreadable(file);
+  CHECK_FALSE(bench.log.read(id));
+}
+
+TEST_CASE("each node is expected to take as long as the last time it ran") {
+  Bench bench;
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
+  bench.add("quick", {{"a", 1.0}, {"b", 2.0}});
+  pause();
+  bench.add("quick", {{"a", 3.0}});
+  pause();
+  bench.add("other", {{"a", 9.0}});
+  pause();
+  for (int i = 0; i < 5; ++i) bench.add("quick");  // found everything up to date
+  CHECK(bench.log.expected_seconds("quick") == std::map<std::string, double>{{"a", 3.0}, {"b", 2.0}});
+  CHECK(bench.log.expected_seconds("never").empty());
+}

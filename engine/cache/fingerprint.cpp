@@ -59,21 +59,12 @@ void add_params(const PlanNode& node, const Surroundings& surroundings, Ingredie
   }
 }
 
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    if (c == ',' || c == '=' || c == '\\') out += '\\';
-    out += c;
-  }
-}
-
-/// "net=net1,set=set2", injective: two different label maps never read alike.
+/// "net=net1,set=set2". A plan refuses axis values with ',' or '=', so two different label maps never read alike.
 std::string label_text(const std::map<std::string, std::string>& labels) {
   std::string out;
   for (const auto& [axis, value] : labels) {
     if (!out.empty()) out += ',';
-    append_escaped(out, axis);
-    out += '=';
-    append_escaped(out, value);
+    out.append(axis).append("=").append(value);
   }
   return out;
 }

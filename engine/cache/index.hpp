@@ -25,7 +25,6 @@ class Index {
   std::vector<Digest> keys_with(const Digest& content) const;
   /// Takes over the entries of `other` whose keys are not here yet.
   void add_missing_from(Index other) { entries_.merge(other.entries_); }
-  std::size_t size() const { return entries_.size(); }
 
  private:
   std::unordered_map<Digest, std::vector<OutputRef>> entries_;

@@ -123,13 +123,6 @@ auto parsed(core::Disk& disk, const core::Path& path, Parse parse)
 
 }  // namespace
 
-Digest state_of(const std::map<std::string, std::string>& keys) {
-  Hasher hasher;
-  hasher.field("espalier-state-1").field(static_cast<std::int64_t>(keys.size()));
-  for (const auto& [node, key] : keys) hasher.field(node).field(key);
-  return hasher.finish();
-}
-
 RunLog::RunLog(core::Disk& disk, core::Path store_root) : disk_(disk), root_(std::move(store_root) / "runs") {}
 
 std::string RunLog::new_id(const std::string& pipeline) const {

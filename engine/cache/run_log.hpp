@@ -32,9 +32,6 @@ struct RunRecord {
   Digest state;  ///< over all (node, key): two runs with equal state hold the same results under the same names
 };
 
-/// RunRecord::state of the given keys by node.
-ESPALIER_API Digest state_of(const std::map<std::string, std::string>& keys);
-
 /// The folder `runs/`: one folder a run with run.json, events.jsonl, logs/, reports/. [one thread]
 class ESPALIER_API RunLog {
  public:

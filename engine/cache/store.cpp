@@ -18,9 +18,9 @@ namespace espalier::cache {
 namespace {
 
 /// "; 47.0 MB are needed and 1.2 MB are free", or nothing when space is not what is short.
-std::string shortage(const core::Path& path, std::size_t needed) {
+std::string shortage(const core::Path& root, std::size_t needed) {
   std::error_code unknown;
-  const std::filesystem::space_info space = std::filesystem::space(path.parent_path(), unknown);
+  const std::filesystem::space_info space = std::filesystem::space(root, unknown);
   if (unknown || space.available > needed) return {};
   return fmt::format("; {} are needed and {} are free", core::bytes_text(static_cast<double>(needed)),
                      core::bytes_text(static_cast<double>(space.available)));
@@ -99,7 +99,7 @@ void Store::State::write(const core::Path& path, std::string_view bytes, const A
     throw Error(
         error.code(),
         fmt::format("the result of '{}' (key {}) cannot be kept in the store '{}': {}{}", action.ingredients.stage,
-                    action.key.brief(), layout.root().string(), error.what(), shortage(path, bytes.size())),
+                    action.key.brief(), layout.root().string(), error.what(), shortage(layout.root(), bytes.size())),
         error.hint());
   }
 }

@@ -36,10 +36,11 @@ class MemoryDisk final : public core::Disk {
     const std::scoped_lock hold(mutex_);
     kill_at_ = changes_ + n;
   }
-  /// After a kill: a new process, which sees what is on the disk.
+  /// After a fault: a new process sees what is on the disk, and no fault is ordered any more.
   void restart() {
     const std::scoped_lock hold(mutex_);
     kill_at_ = 0;
+    fail_at_ = 0;
     dead_ = false;
   }
   /// Power loss: bytes appended and not synced since are gone. `write_atomically` syncs what it writes.
@@ -203,9 +204,10 @@ class MemoryDisk final : public core::Disk {
   }
 
   void require_space(const std::string& name, std::uint64_t wanted) const {
+    if (!limit_) return;
     std::uint64_t used = 0;
     for (const auto& [other, file] : files_) used += file.bytes.size();
-    if (limit_ && used + wanted > *limit_) refuse("write", name, "No space left on device");
+    if (used + wanted > *limit_) refuse("write", name, "No space left on device");
   }
 
   mutable std::mutex mutex_;
