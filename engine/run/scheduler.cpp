@@ -19,6 +19,7 @@
 #include "run/estimate.hpp"
 #include "run/ledger.hpp"
 #include "run/observers.hpp"
+#include "run/verdict_check.hpp"
 
 namespace espalier::run {
 namespace {
@@ -182,8 +183,9 @@ RunReport execute(const pipeline::Plan& plan, const plugin::Registry& registry, 
     run_flow(setup, board, ledger, std::move(expected.priority), runner);
     serial.stop_ticking();
   }
-  store.save_index();
   RunReport report = ledger.report();
+  report.verdict_errors.merge(verdict_errors_of_hits(setup, report));
+  store.save_index();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   serial.finished(report);
   return report;
