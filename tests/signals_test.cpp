@@ -40,7 +40,7 @@ TEST_CASE("a signal asks to stop, is told once, and what was set before comes ba
   }
   struct sigaction after {};
   ::sigaction(SIGTERM, nullptr, &after);
-  CHECK(after.sa_handler == before.sa_handler);
+  CHECK((after.sa_handler == before.sa_handler));
 }
 
 TEST_CASE("no signal, no stop: it ends at once") {
