@@ -30,6 +30,7 @@ class Board {
     contents_[static_cast<std::size_t>(node)] = std::move(contents);
   }
   bool was_hit(int node) const { return state_[static_cast<std::size_t>(node)] == Known::hit; }
+  bool was_missing(int node) const { return state_[static_cast<std::size_t>(node)] == Known::will_run; }
 
   const std::vector<std::optional<Digest>>& all_keys() const { return keys_; }
   const std::vector<std::vector<Digest>>& all_contents() const { return contents_; }

@@ -21,7 +21,7 @@ struct Lane {
   std::vector<std::string> devices{};  ///< one a token for gpu lanes; else "cpu"
 };
 
-struct Lanes {
+struct ESPALIER_API Lanes {
   std::map<std::string, Lane> by_name{};
   int cores = 1;
 

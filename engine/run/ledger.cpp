@@ -50,7 +50,9 @@ Ledger::Ready Ledger::becomes_ready(int node) noexcept {
   try {
     const Digest key = board_.compute_key(node).key;
     if (!claim(node, key, ready)) return ready;
-    if (auto contents = find_result(setup_.plan, node, key, setup_.store, setup_.options)) {
+    std::optional<std::vector<Digest>> contents;  // what was looked up at the start is not looked up again
+    if (!board_.was_missing(node)) contents = find_result(setup_.plan, node, key, setup_.store, setup_.options);
+    if (contents) {
       ready.settled = finish(node, {.outcome = Hit{key}, .contents = std::move(*contents)});
     } else {
       ready.must_run = true;

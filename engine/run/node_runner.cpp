@@ -21,28 +21,14 @@ double thread_cpu_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-cache::Provenance provenance_of(const RunSetup& setup, const StageSpec& stage, const Seat& seat, double seconds,
-                                double cpu_seconds) {
-  const plugin::LoadedPlugin& origin = setup.registry.origin(stage);
-  cache::Provenance made{.host = core::host_name(),
-                         .cpu = core::cpu_model(),
-                         .finished = core::utc_now(),
-                         .seconds = seconds,
-                         .cpu_seconds = cpu_seconds,
-                         .engine = std::string("espalier ") + core::kVersion,
-                         .plugin = origin.name + " " + origin.version,
-                         .plugin_digest = origin.file_digest,
-                         .versions = setup.surroundings.machine};
-  made.versions["threads"] = std::to_string(seat.threads);
-  made.versions["device"] = seat.device;
-  if (!origin.torch.empty() && origin.torch != "none") made.versions.emplace("torch", origin.torch);
-  return made;
-}
-
 }  // namespace
 
 NodeRunner::NodeRunner(const RunSetup& setup, Board& board)
-    : setup_(setup), board_(board), pool_(setup, board, [this](int node) { return make_again(node); }) {}
+    : setup_(setup),
+      board_(board),
+      pool_(setup, board, [this](int node) { return make_again(node); }),
+      host_(core::host_name()),
+      cpu_(core::cpu_model()) {}
 
 NodeRunner::Result NodeRunner::run(int node, const Seat& seat) {
   NodeLog log(setup_, node);
@@ -107,10 +93,27 @@ std::vector<Digest> NodeRunner::record(int node, const Seat& seat, const Made& m
     contents.push_back(setup_.store.digest_of(*made.artifacts[i]));
     action.outputs.push_back({stage.outputs[i].name, stage.outputs[i].kind, contents.back()});
   }
-  action.provenance = provenance_of(setup_, stage, seat, made.seconds, made.cpu_seconds);
+  action.provenance = provenance_of(stage, seat, made);
   action.retry_on_timeout = own_verdicts(stage, made.artifacts, Verdict::timeout) > 0;
   setup_.store.put(action, made.artifacts);
   return contents;
+}
+
+cache::Provenance NodeRunner::provenance_of(const StageSpec& stage, const Seat& seat, const Made& made) const {
+  const plugin::LoadedPlugin& origin = setup_.registry.origin(stage);
+  cache::Provenance result{.host = host_,
+                           .cpu = cpu_,
+                           .finished = core::utc_now(),
+                           .seconds = made.seconds,
+                           .cpu_seconds = made.cpu_seconds,
+                           .engine = std::string("espalier ") + core::kVersion,
+                           .plugin = origin.name + " " + origin.version,
+                           .plugin_digest = origin.file_digest,
+                           .versions = setup_.surroundings.machine};
+  result.versions["threads"] = std::to_string(seat.threads);
+  result.versions["device"] = seat.device;
+  if (!origin.torch.empty() && origin.torch != "none") result.versions.emplace("torch", origin.torch);
+  return result;
 }
 
 /// In place, on the caller's token: taking a second token while holding one could wait for ever.

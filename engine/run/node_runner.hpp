@@ -35,9 +35,13 @@ class NodeRunner {
   ArtifactPool::Remade make_again(int node);
   int report_verdict_errors(int node, const Made& made, NodeLog& log);
 
+  cache::Provenance provenance_of(const StageSpec& stage, const Seat& seat, const Made& made) const;
+
   const RunSetup& setup_;
   Board& board_;
   ArtifactPool pool_;
+  std::string host_;
+  std::string cpu_;
 };
 
 }  // namespace espalier::run

@@ -44,9 +44,10 @@ std::string cropped(const std::string& text, int columns) {
   return result + "~";
 }
 
-/// Long waits are read in minutes: a clock that shows hundredths would only flicker.
+/// Whole seconds: a clock that shows hundredths would only flicker.
 std::string clock_text(double seconds) {
-  return core::duration_text(std::floor(seconds));
+  const double whole = std::floor(seconds);
+  return whole < 60 ? fmt::format("{:.0f} s", whole) : core::duration_text(whole);
 }
 
 }  // namespace

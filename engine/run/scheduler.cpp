@@ -17,8 +17,10 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include "run/estimate.hpp"
+#include "run/handover.hpp"
 #include "run/ledger.hpp"
 #include "run/observers.hpp"
+#include "run/verdict_check.hpp"
 
 namespace espalier::run {
 namespace {
@@ -67,18 +69,24 @@ class Flow {
         ledger_(ledger),
         runner_(runner),
         priority_(std::move(priority)),
-        settle_(graph_, flow::unlimited, [this](int node) noexcept { settled(node); }),
+        settle_(graph_, flow::unlimited,
+                [this](int node) noexcept {
+                  const Handed task(built_, done_);
+                  settled(node);
+                }),
         nodes_(setup.plan.nodes().size()) {
     add_lanes();
     add_nodes(board);
   }
 
   void run() {
+    built_.give();
     for (const int root : roots_) nodes_[static_cast<std::size_t>(root)]->start.try_put({});
     for (auto& [name, lane] : lanes_) {
       for (int token = 0; token < setup_.lanes.by_name.at(name).tokens; ++token) lane.tokens.try_put(token);
     }
     graph_.wait_for_all();
+    done_.take();
   }
 
  private:
@@ -116,6 +124,7 @@ class Flow {
   }
 
   void run_job(int node, const Lane& lane, int token) {
+    const Handed task(built_, done_);
     NodeRunner::Result result{.outcome = Stopped{}};
     if (ledger_.begin(node)) {
       // A stage that waits in TBB must not pick up another node's body: that would run in this stage's thread-locals.
@@ -135,6 +144,8 @@ class Flow {
   NodeRunner& runner_;
   std::vector<double> priority_;
   std::vector<int> roots_;
+  Handover built_;
+  Handover done_;
   flow::graph graph_;
   flow::function_node<int> settle_;
   std::map<std::string, LaneFlow> lanes_;
@@ -182,8 +193,9 @@ RunReport execute(const pipeline::Plan& plan, const plugin::Registry& registry, 
     run_flow(setup, board, ledger, std::move(expected.priority), runner);
     serial.stop_ticking();
   }
-  store.save_index();
   RunReport report = ledger.report();
+  report.verdict_errors.merge(verdict_errors_of_hits(setup, report));
+  store.save_index();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   serial.finished(report);
   return report;

@@ -28,7 +28,7 @@ struct RunReport {
   std::vector<std::optional<Outcome>> outcomes;  ///< per node; `Stopped` for a node never reached
   std::vector<std::optional<Digest>> keys;       ///< per node, as far as known
   std::vector<std::vector<Digest>> contents;     ///< per node and output, of nodes that are hit or ran
-  std::map<int, int> verdict_errors;  ///< nodes that ran and whose verdicts hold `error`: how many rows. Exit code 1
+  std::map<int, int> verdict_errors{};           ///< nodes, hit or ran, whose verdicts hold `error`: how many rows
   int hit = 0;
   int ran = 0;
   int failed = 0;

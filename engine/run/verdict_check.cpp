@@ -34,6 +34,18 @@ bool passes_verdicts_on(const StageSpec& stage) {
   return takes && stage.repeatable != Repeatable::budgeted;
 }
 
+/// An object that cannot be read holds nothing to report; discarding it makes the next run make it again.
+int stored_errors(const RunSetup& setup, const Digest& content) {
+  try {
+    const ArtifactPtr verdicts = setup.store.load(content, std::string(Verdicts::kKind));
+    return static_cast<int>(as_verdicts(*verdicts).counts()[static_cast<std::size_t>(Verdict::error)]);
+  } catch (const Error& error) {
+    if (error.code() == Code::damaged) setup.store.discard(content);
+    setup.observer.warned(fmt::format("{}; run the pipeline again", error.what()));
+    return 0;
+  }
+}
+
 }  // namespace
 
 void check_witnesses(const StageSpec& stage, const NodeInputs& inputs, std::vector<ArtifactPtr>& outputs) {
@@ -54,6 +66,21 @@ int own_verdicts(const StageSpec& stage, const std::vector<ArtifactPtr>& outputs
     if (is_verdicts(*output)) count += as_verdicts(*output).counts()[static_cast<std::size_t>(verdict)];
   }
   return static_cast<int>(count);
+}
+
+std::map<int, int> verdict_errors_of_hits(const RunSetup& setup, const RunReport& report) {
+  std::map<int, int> errors;
+  for (int node = 0; node < static_cast<int>(report.outcomes.size()); ++node) {
+    const auto i = static_cast<std::size_t>(node);
+    const StageSpec& stage = *setup.node(node).stage;
+    if (!report.outcomes[i] || !std::holds_alternative<Hit>(*report.outcomes[i]) || passes_verdicts_on(stage)) continue;
+    int rows = 0;
+    for (std::size_t output = 0; output < stage.outputs.size(); ++output) {
+      if (stage.outputs[output].kind == Verdicts::kKind) rows += stored_errors(setup, report.contents[i][output]);
+    }
+    if (rows > 0) errors[node] = rows;
+  }
+  return errors;
 }
 
 std::optional<std::string> first_error(const std::vector<ArtifactPtr>& outputs) {
