@@ -55,7 +55,7 @@ class AtenKernels final : public Kernels {
     const at::Tensor loss = log_shares.masked_fill(is_label.logical_not(), 0).sum().neg();
     const at::Tensor right = scores.argmax(1).eq(labels).sum();
     totals.add_(at::stack({loss.to(at::kDouble), right.to(at::kDouble)}));
-    dscores.copy_(log_shares.exp().sub_(is_label)).div_(scores.size(0));
+    dscores.copy_(log_shares.exp().sub_(is_label.to(at::kFloat))).div_(scores.size(0));
   }
 
   void descend(const at::Tensor& values, const at::Tensor& gradients, const at::Tensor& velocity,
