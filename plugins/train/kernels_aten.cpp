@@ -26,7 +26,7 @@ class AtenKernels final : public Kernels {
 
   void batch_norm(const BatchNormNode& node, const at::Tensor& x, BatchNormSaved& saved, at::Tensor& y) const override {
     const auto rows = static_cast<double>(x.size(0));
-    at::mean_out(saved.mean, x, 0);
+    saved.mean.copy_(x.mean(0));
     at::sub_out(saved.normalised, x, saved.mean);
     const at::Tensor variance = saved.normalised.square().mean(0);
     at::rsqrt_out(saved.scale, variance + node.epsilon);
