@@ -15,6 +15,7 @@ static_assert(std::endian::native == std::endian::little, "tensors are digested 
 
 bool is_name(std::string_view name) {
   if (name.empty() || name.front() == '/' || name.back() == '/' || name.find("//") != name.npos) return false;
+  if (name.size() > Fields::kLongestName) return false;
   return std::ranges::all_of(
       name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '/'; });
 }

@@ -14,7 +14,7 @@ namespace espalier::cache {
 
 /// One run as `runs/<id>/run.json` records it.
 struct RunRecord {
-  std::string id;        ///< "20260301-142233-quickstart-4f2a"
+  std::string id;        ///< "20260301-142233-quickstart-4f2a91c3"
   std::string pipeline;  ///< the pipeline's name
   std::string file;
   std::string started;  ///< ISO 8601, UTC
@@ -31,6 +31,9 @@ struct RunRecord {
   std::vector<std::string> reports;             ///< paths relative to the store
   Digest state;  ///< over all (node, key): two runs with equal state hold the same results under the same names
 };
+
+/// RunRecord::state of the given keys by node.
+ESPALIER_API Digest state_of(const std::map<std::string, std::string>& keys);
 
 /// The folder `runs/`: one folder a run with run.json, events.jsonl, logs/, reports/. [one thread]
 class ESPALIER_API RunLog {
@@ -55,6 +58,9 @@ class ESPALIER_API RunLog {
   std::map<std::string, double> expected_seconds(const std::string& pipeline);
 
  private:
+  core::Path latest_file(const std::string& pipeline) const;
+  std::vector<std::string> newest_first(const std::string& pipeline);
+
   core::Disk& disk_;
   core::Path root_;
 };

@@ -19,6 +19,7 @@ struct Item;
 struct Node {
   struct Table {
     std::vector<Item> items;
+    bool header = false;  ///< written as `[a.b]`, not as `{ ... }` or with dots in a key
   };
   std::variant<bool, std::int64_t, double, std::string, std::vector<Node>, Table> data;
   Span span;
@@ -58,6 +59,8 @@ class ESPALIER_API Document {
   const std::string& title() const { return title_; }  ///< [pipeline] title; may be empty
   const std::vector<Axis>& axes() const { return axes_; }
   const std::vector<Section>& sections() const { return sections_; }
+  /// False when a part of the text could not be parsed and was left out: what seems to be missing may stand there.
+  bool whole() const { return whole_; }
 
   /// `--set NODE.PARAM=VALUE` (VALUE in TOML syntax; a bare word counts as text): replaces or adds the entry in every
   /// section whose node name is NODE. Findings name the command line as their place ("--set").
@@ -70,6 +73,7 @@ class ESPALIER_API Document {
   std::string title_;
   std::vector<Axis> axes_;
   std::vector<Section> sections_;
+  bool whole_ = true;
 };
 
 }  // namespace espalier::pipeline

@@ -61,7 +61,7 @@ class ESPALIER_API Plan {
   std::vector<PlanNode> nodes_;
   std::vector<std::vector<int>> successors_;
   std::vector<std::vector<int>> predecessors_;
-  std::map<std::pair<int, std::string>, Span, std::less<>> places_;  ///< (section, parameter) -> value's place
+  std::vector<std::map<std::string, Span, std::less<>>> places_;  ///< of each section: key -> its value's place
 };
 
 }  // namespace espalier::pipeline

@@ -174,11 +174,16 @@ bool admits(const ParamSpec& param, const Value& value) {
 }
 
 std::string admitted_text(const ParamSpec& param) {
-  if (!param.choices.empty()) return "one of " + core::quoted_list(param.choices);
+  if (!param.choices.empty()) return fmt::format("one of '{}'", core::join(param.choices, "', '"));
   if (param.min && param.max) return fmt::format("in [{}, {}]", *param.min, *param.max);
   if (param.min) return fmt::format("at least {}", *param.min);
   if (param.max) return fmt::format("at most {}", *param.max);
   return {};
+}
+
+bool can_be_sharded(const StageSpec& stage) {
+  return std::ranges::any_of(stage.inputs, [](const PortSpec& p) { return p.kind == "Instances" && !p.gathers; }) &&
+         std::ranges::any_of(stage.outputs, [](const PortSpec& p) { return p.kind == "Verdicts"; });
 }
 
 std::vector<std::string> spec_faults(const PluginSpec& plugin,

@@ -19,7 +19,10 @@ using Field = std::variant<std::int64_t, double, std::string, std::vector<std::s
 /// HDF5 file holds one to one (a slash makes a group), so an artifact kind only says how it becomes fields and back.
 class ESPALIER_API Fields {
  public:
-  /// Throws Error when the name is taken or is not `[a-z0-9_]+` parts joined by '/'.
+  static constexpr std::size_t kLongestName = 255;
+
+  /// Throws Error when the name is taken, is a group of another field, or is not `[a-z0-9_]+` parts joined by '/'; when
+  /// a text ends in a zero byte or a tensor has no axes, which a file could not give back.
   void set(std::string_view name, Field value);
 
   bool has(std::string_view name) const;
