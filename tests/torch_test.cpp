@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The LibTorch bridge, and hand-written training against LibTorch's own.
 
-#include <algorithm>
-#include <cmath>
 #include <random>
 #include <vector>
 
