@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread settings of a stage and the way of tensors to LibTorch and back.
 
-#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <string>

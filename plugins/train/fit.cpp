@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <espalier/error.hpp>
@@ -86,7 +87,7 @@ void record(Metrics& history, const Score& trained, const Score& monitored, doub
 }  // namespace
 
 void fit(const Network& start, const Dataset& dataset, const Params& p, Context& ctx, TorchScope& scope) {
-  const at::NoGradGuard no_gradients;
+  const c10::InferenceMode no_autograd;
   require_fitting(start, dataset, p.holdout);
   Trainer trainer(start, dataset.train, dataset.train.size() - p.holdout, p, scope.device());
   const HeldOut monitor = held_out(dataset.train, p.holdout, scope.device());

@@ -26,7 +26,7 @@ class AtenKernels final : public Kernels {
 
   void batch_norm(const BatchNormNode& node, const at::Tensor& x, BatchNormSaved& saved, at::Tensor& y) const override {
     const auto rows = static_cast<double>(x.size(0));
-    at::mean_out(saved.mean, x, 0);
+    saved.mean.copy_(x.mean(0));
     at::sub_out(saved.normalised, x, saved.mean);
     const at::Tensor variance = saved.normalised.square().mean(0);
     at::rsqrt_out(saved.scale, variance + node.epsilon);
@@ -55,7 +55,7 @@ class AtenKernels final : public Kernels {
     const at::Tensor loss = log_shares.masked_fill(is_label.logical_not(), 0).sum().neg();
     const at::Tensor right = scores.argmax(1).eq(labels).sum();
     totals.add_(at::stack({loss.to(at::kDouble), right.to(at::kDouble)}));
-    dscores.copy_(log_shares.exp().sub_(is_label)).div_(scores.size(0));
+    dscores.copy_(log_shares.exp().sub_(is_label.to(at::kFloat))).div_(scores.size(0));
   }
 
   void descend(const at::Tensor& values, const at::Tensor& gradients, const at::Tensor& velocity,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plain loops over small row-major matrices, written so that the compiler vectorises them along the columns.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -27,6 +28,11 @@ Size extent(const at::Tensor& x) {
 
 ESPALIER_VECTORISED void bytes_to_pixels(const std::uint8_t* bytes, float* pixels, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) pixels[i] = static_cast<float>(bytes[i]) / 255.0F;
+}
+
+void fetch_early(const std::uint8_t* bytes, std::int64_t count) {
+  constexpr std::int64_t kCacheLine = 64;
+  for (std::int64_t i = 0; i < count; i += kCacheLine) __builtin_prefetch(bytes + i);
 }
 
 // Written so that a NaN stays one: no comparison with it is true.
@@ -166,7 +172,10 @@ class CpuKernels final : public Kernels {
     const auto* first = images.data_ptr<std::uint8_t>();
     const auto* chosen = index.data_ptr<std::int64_t>();
     const auto [rows, columns] = extent(batch);
+    // The order is random, so the next images are asked for while this one is converted.
+    constexpr std::int64_t kAhead = 2;
     for (std::int64_t r = 0; r < rows; ++r) {
+      fetch_early(first + chosen[std::min(r + kAhead, rows - 1)] * columns, columns);
       bytes_to_pixels(first + chosen[r] * columns, data(batch) + r * columns, columns);
     }
   }
