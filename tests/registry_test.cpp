@@ -196,7 +196,7 @@ TEST_CASE("every fault of a description is found") {
     stage.params[2].fallback = Value("left");
     CHECK(faults_of(spec) == Faults{"stage 'work': parameter 'rate': default 1.5 is not in [0, 1]",
                                     "stage 'work': parameter 'count': neutral value is real, the parameter is integer",
-                                    "stage 'work': parameter 'way': default \"left\" is not one of 'up' and 'down'"});
+                                    "stage 'work': parameter 'way': default \"left\" is not one of 'up', 'down'"});
   }
   SUBCASE("a required parameter needs no sensible default") {
     stage.params[0].fallback = Value(1.5);

@@ -18,10 +18,10 @@ std::string repaired(std::string_view name) {
   std::string out;
   for (const char c : name) {
     const char lower = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    out += is_name(std::string("a") + lower) ? lower : '_';
+    const bool fits = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+    out += fits ? lower : '_';
   }
-  if (!is_name(out)) out.insert(0, "n");
-  return out;
+  return is_name(out) ? out : fmt::format("n{}", out);
 }
 
 void find_stage(Workbench& bench, Draft& draft) {

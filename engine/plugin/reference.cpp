@@ -56,20 +56,30 @@ std::string columns(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     out += " ";
     for (std::size_t c = 0; c + 1 < row.size(); ++c) out += fmt::format(" {:<{}} ", row[c], widths[c]);
-    out += " " + row.back() + "\n";
+    out += fmt::format(" {}\n", row.back());
   }
   return out;
 }
 
+/// Text for a cell of a Markdown table.
+std::string escaped(const std::string& cell) {
+  std::string out;
+  for (const char c : cell) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string table_line(const Row& row) {
+  Row cells;
+  for (const std::string& cell : row) cells.push_back(escaped(cell));
+  return fmt::format("| {} |\n", core::join(cells, " | "));
+}
+
 std::string table(const Row& head, const std::vector<Row>& rows) {
-  const auto line = [](Row cells) {
-    for (std::string& cell : cells) {
-      for (std::size_t at = cell.find('|'); at != std::string::npos; at = cell.find('|', at + 2)) cell.insert(at, "\\");
-    }
-    return "| " + core::join(cells, " | ") + " |\n";
-  };
-  std::string out = line(head) + line(Row(head.size(), "---"));
-  for (const Row& row : rows) out += line(row);
+  std::string out = table_line(head) + table_line(Row(head.size(), "---"));
+  for (const Row& row : rows) out += table_line(row);
   return out;
 }
 
@@ -98,15 +108,15 @@ std::string nature(const StageSpec& stage) {
   throw Error(Code::internal, "unknown value of Repeatable");
 }
 
-/// A section to paste: what must be given is a gap to fill, the rest stands there as a comment with its default.
+/// A section to paste: what must be given is a placeholder, the rest stands there as a comment with its default.
 std::string example(const StageSpec& stage) {
-  std::string out = fmt::format("[{}.{}]\n", stage.qualified(), "my_" + stage.name);
+  std::string out = fmt::format("[{}.my_{}]\n", stage.qualified(), stage.name);
   for (const PortSpec& port : stage.inputs) {
     const char* gap = port.gathers ? "[\"NODE\", \"NODE\"]" : "\"NODE\"";
     out += fmt::format("{}{} = {}  # {}\n", port.optional ? "# " : "", port.name, gap, port.kind);
   }
   for (const ParamSpec& p : stage.params) {
-    out += p.required ? fmt::format("{} =   # {}\n", p.name, to_text(p.type))
+    out += p.required ? fmt::format("{} = <{}>\n", p.name, to_text(p.type))
                       : fmt::format("# {} = {}\n", p.name, p.fallback.text());
   }
   return out;
@@ -116,7 +126,7 @@ std::string indented(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
-    out += "  " + std::string(line) + "\n";
+    out += fmt::format("  {}\n", line);
     text.remove_prefix(std::min(line.size() + 1, text.size()));
   }
   return out;

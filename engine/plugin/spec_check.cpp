@@ -174,7 +174,7 @@ bool admits(const ParamSpec& param, const Value& value) {
 }
 
 std::string admitted_text(const ParamSpec& param) {
-  if (!param.choices.empty()) return "one of " + core::quoted_list(param.choices);
+  if (!param.choices.empty()) return fmt::format("one of '{}'", core::join(param.choices, "', '"));
   if (param.min && param.max) return fmt::format("in [{}, {}]", *param.min, *param.max);
   if (param.min) return fmt::format("at least {}", *param.min);
   if (param.max) return fmt::format("at most {}", *param.max);
