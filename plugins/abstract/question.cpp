@@ -46,8 +46,9 @@ Margins margins(const Relaxation& relaxation, const Question& question, Depth de
   return result;
 }
 
-/// Whether the scores violate the property, a tie included. NaN violates nothing.
+/// Whether the scores violate the property, a tie included. Scores that overflowed show nothing.
 bool violates(const std::vector<double>& scores, const Question& question) {
+  if (!std::all_of(scores.begin(), scores.end(), [](double s) { return std::isfinite(s); })) return false;
   const double label = scores[static_cast<std::size_t>(question.label)];
   for (std::size_t c = 0; c < scores.size(); ++c) {
     const auto other = static_cast<std::int64_t>(c);
