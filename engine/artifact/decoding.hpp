@@ -51,7 +51,8 @@ void set_column(Fields& fields, std::string_view name, const Rows& rows, Member 
   std::vector<T> values;
   values.reserve(rows.size());
   for (const auto& row : rows) values.push_back(static_cast<T>(std::invoke(member, row)));
-  fields.set(name, Tensor::of<T>({static_cast<std::int64_t>(values.size())}, std::move(values)));
+  const auto count = static_cast<std::int64_t>(values.size());
+  fields.set(name, Tensor::of<T>({count}, std::move(values)));
 }
 
 inline std::vector<std::int64_t> to_vector(std::span<const std::int64_t> values) {

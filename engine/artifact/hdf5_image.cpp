@@ -165,15 +165,16 @@ class Writer {
 
  private:
   static Id create(std::size_t bytes) {
-    Id creation = property_list(H5P_FILE_CREATE);
-    set_group_properties(creation);
+    const Id creation = timeless(H5P_FILE_CREATE);
     return {H5Fcreate(kFileName, H5F_ACC_TRUNC, creation, access_list(bytes)), H5Fclose, "make a file in memory"};
   }
-  /// No times; links in one flat list, which is the smallest and the fastest for the few fields of a group.
-  static void set_group_properties(hid_t list) {
+  /// Properties of a new object, which would otherwise carry the time it was made.
+  static Id timeless(hid_t cls) {
+    Id list = property_list(cls);
     require(H5Pset_obj_track_times(list, false), "leave out times");
-    require(H5Pset_link_phase_change(list, 0xffff, 0), "choose flat groups");
+    return list;
   }
+
   void texts(const std::string& name, const std::vector<std::string>& all) {
     std::size_t width = 1;
     for (const std::string& s : all) width = std::max(width, s.size());
@@ -202,29 +203,40 @@ class Writer {
     return groups_.emplace(name, std::move(made)).first->second;
   }
 
-  static Id group_list() {
-    Id list = property_list(H5P_GROUP_CREATE);
-    set_group_properties(list);
-    return list;
-  }
   /// Contiguous and uncompressed is the default; every byte is written, so none is filled first.
   static Id dataset_list() {
-    Id list = property_list(H5P_DATASET_CREATE);
-    require(H5Pset_obj_track_times(list, false), "leave out times");
+    Id list = timeless(H5P_DATASET_CREATE);
     require(H5Pset_fill_time(list, H5D_FILL_TIME_NEVER), "leave out filling");
     return list;
   }
 
   Id file_;
-  Id group_list_ = group_list();
+  Id group_list_ = timeless(H5P_GROUP_CREATE);
   Id dataset_list_ = dataset_list();
   std::map<std::string, Id> groups_;
 };
 
-/// Reads what Writer wrote. `limit` is the file's size: no field can need more.
+/// Lends HDF5 bytes that it would copy three times on the way to opening them. It may not write to them, and does not:
+/// the file is opened for reading, and what it would allocate, copy or free is always these bytes.
+void lend(hid_t access, std::string_view& bytes) {
+  using Op = H5FD_file_image_op_t;
+  H5FD_file_image_callbacks_t callbacks{.image_malloc = [](size_t, Op, void* lent) -> void* {
+                                          return const_cast<char*>(static_cast<std::string_view*>(lent)->data());
+                                        },
+                                        .image_memcpy = [](void* to, const void*, size_t, Op, void*) { return to; },
+                                        .image_realloc = [](void*, size_t, Op, void*) -> void* { return nullptr; },
+                                        .image_free = [](void*, Op, void*) -> herr_t { return 0; },
+                                        .udata_copy = [](void* lent) { return lent; },
+                                        .udata_free = [](void*) -> herr_t { return 0; },
+                                        .udata = &bytes};
+  require(H5Pset_file_image_callbacks(access, &callbacks), "lend out a file");
+  require(H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size()), "lend out a file");
+}
+
+/// Reads what Writer wrote.
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : limit_(bytes.size()), file_(open(bytes)) {}
+  explicit Reader(std::string_view bytes) : bytes_(bytes), file_(open(bytes_)) {}
 
   std::int64_t integer_attribute(const char* name) const {
     const Id attribute(H5Aopen(file_, name, H5P_DEFAULT), H5Aclose, fmt::format("find attribute '{}'", name));
@@ -250,10 +262,9 @@ class Reader {
   }
 
  private:
-  static Id open(std::string_view bytes) {
+  static Id open(std::string_view& bytes) {
     const Id access = access_list(1);
-    // HDF5 copies the bytes; its signature merely lacks the const.
-    require(H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size()), "take a file from memory");
+    lend(access, bytes);
     return {H5Fopen(kFileName, H5F_ACC_RDONLY, access), H5Fclose, "open it"};
   }
 
@@ -271,9 +282,9 @@ class Reader {
   }
 
   void require_room(std::size_t width, std::size_t count, std::string_view name) const {
-    if (width > 0 && width <= limit_ && count <= limit_ / width) return;
+    if (width > 0 && width <= bytes_.size() && count <= bytes_.size() / width) return;
     throw Error(Code::damaged,
-                fmt::format("'{}' claims {} elements of {} bytes in a file of {}", name, count, width, limit_));
+                fmt::format("'{}' claims {} elements of {} bytes in a file of {}", name, count, width, bytes_.size()));
   }
 
   static std::string trimmed(std::string_view cell) {
@@ -360,7 +371,7 @@ class Reader {
     throw Error(Code::damaged, fmt::format("'{}' is a single {}", name, to_text(*dtype)));
   }
 
-  std::size_t limit_;
+  std::string_view bytes_;  // lent to file_, so it comes first
   Id file_;
 };
 
@@ -390,7 +401,7 @@ std::string_view unsealed(std::string_view bytes, const std::string& name) {
 std::size_t expected_size(const Fields& fields) {
   std::size_t size = 4096;
   for (const auto& [name, field] : fields.all()) {
-    size += 512;
+    size += 2048;  // its header, and a share of a group
     if (const auto* tensor = std::get_if<Tensor>(&field)) size += tensor->bytes().size();
   }
   return size;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <espalier/results.hpp>
 
 #include "artifact/decoding.hpp"
@@ -11,8 +13,11 @@ Tensor numbers(std::vector<double> values) {
   return Tensor::of<double>({count}, std::move(values));
 }
 
-void require_new(bool inserted, const std::string& name) {
-  if (!inserted) throw Error(Code::damaged, fmt::format("there are two metrics '{}'", name));
+/// The order of the names is that of the map, so that what is read is what was digested.
+void require_sorted(const std::vector<std::string>& names) {
+  const auto late = std::ranges::adjacent_find(names, std::ranges::greater_equal());
+  if (late == names.end()) return;
+  throw Error(Code::damaged, fmt::format("metric '{}' comes before '{}'", late[0], late[1]));
 }
 
 }  // namespace
@@ -42,12 +47,13 @@ Metrics Metrics::from_fields(const Fields& fields) {
     Metrics out;
     const auto& names = fields.texts("value_names");
     const auto all = artifact::column<double>(fields, "values", static_cast<std::int64_t>(names.size()));
-    for (std::size_t i = 0; i < names.size(); ++i) require_new(out.values.emplace(names[i], all[i]).second, names[i]);
+    require_sorted(names);
+    for (std::size_t i = 0; i < names.size(); ++i) out.values.emplace(names[i], all[i]);
     const auto& series_names = fields.texts("series_names");
+    require_sorted(series_names);
     for (std::size_t i = 0; i < series_names.size(); ++i) {
       const auto history = artifact::column<double>(fields, fmt::format("series/{}", i));
-      std::vector<double> copy(history.begin(), history.end());
-      require_new(out.series.emplace(series_names[i], std::move(copy)).second, series_names[i]);
+      out.series.emplace(series_names[i], std::vector<double>(history.begin(), history.end()));
     }
     return out;
   });

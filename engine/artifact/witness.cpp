@@ -54,9 +54,8 @@ std::string score_fault(std::span<const double> scores, const Verdicts::Row& row
     return fmt::format("label {} or target {} is not one of the network's {} outputs", row.label,
                        row.target.value_or(artifact::kNoTarget), classes);
   }
-  for (const double score : scores) {
-    if (!std::isfinite(score)) return fmt::format("the network gives {} at the witness", score);
-  }
+  const bool finite = std::ranges::all_of(scores, [](double s) { return std::isfinite(s); });
+  if (!finite) return "the network's scores at the witness are not finite";
   const double label_score = scores[static_cast<std::size_t>(row.label)];
   std::int64_t best = row.target.value_or(row.label == 0 ? 1 : 0);
   if (best >= classes) return "the network has one output, so there is no other class";
