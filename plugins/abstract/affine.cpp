@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "affine.hpp"
 
+#include <array>
 #include <cmath>
 #include <utility>
 

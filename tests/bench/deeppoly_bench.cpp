@@ -2,8 +2,10 @@
 // Milliseconds an image for the networks of Guidotti et al. 2020, table 6 (ERAN's incomplete mode, seconds an image).
 // Random weights and random images: with a radius of 0.1 nearly every neuron is unstable, so this is the worst case.
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <random>
+#include <string>
 #include <vector>
 
 #include <espalier/network.hpp>
