@@ -236,6 +236,14 @@ TEST_CASE("labels the network does not have, and networks with one output, canno
   CHECK_FALSE(with_checked_witnesses(counterexamples(q, {{0.5F}}), one, q).rows[0].witness_checked);
 }
 
+TEST_CASE("the radius is the one the verdict is about, which the stage may have set") {
+  const Instances q = question({.image = 5, .label = 0, .target = {}, .epsilon = 0.125}, {0.75F, 0.5F});
+  Verdicts v = counterexamples(q, {{0.5F, 0.75F}});
+  CHECK_FALSE(with_checked_witnesses(v, pixels_as_scores(), q).rows[0].witness_checked);
+  v.rows[0].epsilon = 0.25;
+  CHECK(with_checked_witnesses(v, pixels_as_scores(), q).rows[0].witness_checked);
+}
+
 TEST_CASE("only the replay says that a witness was checked, and only counterexamples are replayed") {
   const Instances q = question({.image = 5, .label = 0, .target = {}, .epsilon = 0.25}, {0.75F, 0.5F});
   Verdicts v = counterexamples(q, {});
@@ -255,7 +263,6 @@ TEST_CASE("verdicts that do not answer the instances are the stage's mistake") {
   };
   refused([](Verdicts& v) { v.rows.clear(); });
   refused([](Verdicts& v) { v.rows[0].image = 6; });
-  refused([](Verdicts& v) { v.rows[0].epsilon = 0.5; });
   refused([](Verdicts& v) { v.rows[0].target = 1; });
   refused([](Verdicts& v) { v.witness_rows = {1}; });
   refused([](Verdicts& v) { v.witness_rows = {-1}; });

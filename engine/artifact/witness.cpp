@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The check that a counterexample is one. A witness is accepted when
-//  - it lies in the box of its row, decided exactly (the box over the reals: stored f32 centre, f64 radius);
+//  - it lies in the box of its row, decided exactly (the box over the reals: stored f32 centre, the f64
+//    radius that the verdict is about, which a stage may set for all its questions);
 //  - Network::forward, which computes in double, gives finite scores, one that counts being at least the label's.
 // The second is a statement about the network as evaluated in double. Its rounding error is some 1e-16 of the
 // magnitudes added up, so a witness accepted with a margin near 1e-12 may be a tie, or just miss one, over the reals,
@@ -31,10 +32,9 @@ std::string place_text(std::size_t i, double x) {
   return fmt::format("element {} of the witness is {}", i, x);
 }
 
-/// Why a point is not in the box of instance `row`; empty when it is.
-std::string box_fault(std::span<const float> point, const Instances& instances, std::size_t row) {
+/// Why a point is not within `radius` of the centre of instance `row`, clipped; empty when it is.
+std::string box_fault(std::span<const float> point, const Instances& instances, std::size_t row, double radius) {
   const auto centre = instances.centres.as<float>().subspan(row * point.size(), point.size());
-  const double radius = instances.rows[row].epsilon;
   for (std::size_t i = 0; i < point.size(); ++i) {
     const double x = point[i];
     if (!is_within(x, centre[i], radius)) {
@@ -69,7 +69,7 @@ std::string score_fault(std::span<const double> scores, const Verdicts::Row& row
 
 std::string witness_fault(const Tensor& witness, const Network& network, const Instances& instances, std::size_t row,
                           const Verdicts::Row& verdict) {
-  std::string fault = box_fault(witness.as<float>(), instances, row);
+  std::string fault = box_fault(witness.as<float>(), instances, row, verdict.epsilon);
   return fault.empty() ? score_fault(network.forward(witness.to_doubles()), verdict) : fault;
 }
 
@@ -81,10 +81,10 @@ void require_answers(const Verdicts& verdicts, const Instances& instances) {
   for (std::size_t i = 0; i < verdicts.rows.size(); ++i) {
     const auto& v = verdicts.rows[i];
     const auto& q = instances.rows[i];
-    if (v.image == q.image && v.label == q.label && v.target == q.target && v.epsilon == q.epsilon) continue;
+    if (v.image == q.image && v.label == q.label && v.target == q.target) continue;
     throw Error(Code::internal,
                 fmt::format("verdict {} of '{}' is about image {}, but instance {} is about image {} or "
-                            "has another label, target or epsilon",
+                            "has another label or target",
                             i, verdicts.solver, v.image, i, q.image));
   }
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "affine.hpp"
 
+#include <array>
 #include <cmath>
-#include <string>
-
-#include <espalier/error.hpp>
+#include <utility>
 
 #include "rounding.hpp"
 
@@ -125,7 +124,7 @@ AffineMap affine_map(const Conv2d& op, const Shape& in, const Shape& out) {
   return map;
 }
 
-AffineMap affine_map(const BatchNorm& op, const Shape& in, const std::string& layer) {
+AffineMap affine_map(const BatchNorm& op, const Shape& in) {
   const std::int64_t area = element_count(in) / in[0];
   const auto gamma = op.gamma.as<float>();
   const auto beta = op.beta.as<float>();
@@ -135,13 +134,7 @@ AffineMap affine_map(const BatchNorm& op, const Shape& in, const std::string& la
   std::vector<double> bias;
   std::vector<double> bias_error;
   for (std::size_t c = 0; c < gamma.size(); ++c) {
-    const double spread = double{variance[c]} + op.epsilon;
-    if (!(spread > 0)) {
-      throw Error(Code::numeric, "layer '" + layer + "', channel " + std::to_string(c) + ": variance " +
-                                     std::to_string(variance[c]) + " + epsilon " + std::to_string(op.epsilon) +
-                                     " is not positive");
-    }
-    const double scale = double{gamma[c]} / std::sqrt(spread);
+    const double scale = double{gamma[c]} / std::sqrt(double{variance[c]} + op.epsilon);
     const double shift = scale * double{mean[c]};
     const bool exact = gamma[c] == 0 || mean[c] == 0;
     for (std::int64_t i = 0; i < area; ++i) {
@@ -166,10 +159,9 @@ AffineMap affine_map(const AvgPool& op, const Shape& in, const Shape& out) {
   const double share = 1 / static_cast<double>(op.kernel[0] * op.kernel[1]);
   Entries entries(in[0] * in_area, in[0] * out_area);
   for (std::int64_t c = 0; c < in[0]; ++c) {
-    for_each_tap({op.stride[0], op.padding[0], 1, in[1]}, {op.stride[1], op.padding[1], 1, in[2]}, {out[1], out[2]},
-                 op.kernel, [&](std::int64_t o, std::int64_t i, std::int64_t) {
-                   entries.add(c * out_area + o, c * in_area + i, share);
-                 });
+    for_each_tap(
+        {op.stride[0], op.padding[0], 1, in[1]}, {op.stride[1], op.padding[1], 1, in[2]}, {out[1], out[2]}, op.kernel,
+        [&](std::int64_t o, std::int64_t i, std::int64_t) { entries.add(c * out_area + o, c * in_area + i, share); });
   }
   AffineMap map = entries.take();
   map.weight_error = 2 * kUnit;

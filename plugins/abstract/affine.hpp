@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include <espalier/network.hpp>
@@ -19,13 +18,14 @@ struct Columns {
   std::vector<Term> terms;
 };
 
-/// y = W x + b in double, with what separates the stored numbers from the network's real ones. Linear, Conv2d, BatchNorm
-/// and AvgPool all become this, so that an analysis has one affine case. Needs memory for one term per product.
+/// y = W x + b in double, with what separates the stored numbers from the network's real ones. Linear, Conv2d,
+/// BatchNorm and AvgPool all become this, so that an analysis has one affine case. Needs memory for one term per
+/// product.
 struct AffineMap {
   Columns weights;
   std::vector<double> bias;
-  double weight_error = 0;         ///< |real weight - weight| <= weight_error |weight|
-  std::vector<double> bias_error;  ///< |real bias - bias|, per output
+  double weight_error = 0;           ///< |real weight - weight| <= weight_error |weight|
+  std::vector<double> bias_error;    ///< |real bias - bias|, per output
   std::vector<std::int32_t> fan_in;  ///< terms per output
   bool diagonal = false;             ///< output k depends on input k only
 
@@ -34,8 +34,7 @@ struct AffineMap {
 
 AffineMap affine_map(const Linear& op);
 AffineMap affine_map(const Conv2d& op, const Shape& in, const Shape& out);
-/// Throws Error(numeric), naming the layer, when a variance leaves nothing to take the root of.
-AffineMap affine_map(const BatchNorm& op, const Shape& in, const std::string& layer);
+AffineMap affine_map(const BatchNorm& op, const Shape& in);
 AffineMap affine_map(const AvgPool& op, const Shape& in, const Shape& out);
 
 }  // namespace espalier::abstract

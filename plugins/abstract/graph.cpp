@@ -13,7 +13,7 @@ Graph::Step step_of(const Network& network, std::size_t layer) {
   return std::visit(Overloaded{
                         [](const Linear& op) -> Graph::Step { return affine_map(op); },
                         [&](const Conv2d& op) -> Graph::Step { return affine_map(op, in, out); },
-                        [&](const BatchNorm& op) -> Graph::Step { return affine_map(op, in, l.name); },
+                        [&](const BatchNorm& op) -> Graph::Step { return affine_map(op, in); },
                         [&](const AvgPool& op) -> Graph::Step { return affine_map(op, in, out); },
                         [](const Relu& op) -> Graph::Step { return op; },
                         [](const Add& op) -> Graph::Step { return op; },

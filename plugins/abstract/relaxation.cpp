@@ -7,7 +7,9 @@
 namespace espalier::abstract {
 namespace {
 
-bool is_zero(Interval x) { return x.low == 0 && x.high == 0; }
+bool is_zero(Interval x) {
+  return x.low == 0 && x.high == 0;
+}
 
 /// slack_k bounds the rounding of sum_j w_kj x_j + b_k for all x in the bounds, and of p_k b_k and of all p_k w_kj x_j
 /// for |p_k| = 1 when p W is formed with rounding: gamma (sum_j |w_kj| |x_j| + |b_k|), and what the map itself is off.
@@ -29,7 +31,9 @@ std::vector<double> slack_of(const AffineMap& map, const Intervals& in, double g
   return slack;
 }
 
-Interval widened(Interval x, double by) { return {or_nothing(sum_down(x.low, -by)), -or_nothing(-sum_up(x.high, by))}; }
+Interval widened(Interval x, double by) {
+  return {or_nothing(sum_down(x.low, -by)), -or_nothing(-sum_up(x.high, by))};
+}
 
 Intervals image(const AffineMap& map, const Intervals& in, const std::vector<double>& slack) {
   Intervals out(map.bias.size());
@@ -80,8 +84,7 @@ void Relaxation::extend() {
   live_.emplace_back();
   // A copy: the new value's bounds go into the same vector.
   const Intervals in = bounds(node.inputs[0]);
-  std::visit(Overloaded{[&](const AffineMap& map) { extend_with(map, in); },
-                        [&](const Relu&) { extend_with_relu(in); },
+  std::visit(Overloaded{[&](const AffineMap& map) { extend_with(map, in); }, [&](const Relu&) { extend_with_relu(in); },
                         [&](const Add&) { extend_with_sum(in, Intervals(bounds(node.inputs[1]))); },
                         [&](const Flatten&) { extend_with_same(in); }},
              node.step);

@@ -18,7 +18,7 @@ double rounding_error(double a, double b, double sum) {
 
 bool keeps_denormals() {
   volatile double smallest_normal = std::numeric_limits<double>::min();
-  volatile double half = smallest_normal / 2;  // 0 when results are flushed
+  volatile double half = smallest_normal / 2;     // 0 when results are flushed
   return half > 0 && half * 4 > smallest_normal;  // half counts as 0 when operands are flushed
 }
 

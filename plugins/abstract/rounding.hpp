@@ -28,7 +28,9 @@ double gamma(std::int64_t n);
 
 /// Makes an error term that was itself summed with rounding an upper bound of the real one: a sum of at most 2^30
 /// non-negative terms is off by less than 2^-22 of itself.
-inline double inflate(double error) { return error * (1 + 0x1p-20); }
+inline double inflate(double error) {
+  return error * (1 + 0x1p-20);
+}
 
 /// a + b rounded towards -infinity / +infinity; exact sums stay as they are.
 double sum_down(double a, double b);
@@ -41,9 +43,13 @@ struct Interval {
 };
 using Intervals = std::vector<Interval>;
 
-inline double magnitude(Interval x) { return std::max(std::abs(x.low), std::abs(x.high)); }
+inline double magnitude(Interval x) {
+  return std::max(std::abs(x.low), std::abs(x.high));
+}
 /// A bound that overflowed or is not a number says nothing.
-inline double or_nothing(double low) { return std::isfinite(low) ? low : -HUGE_VAL; }
+inline double or_nothing(double low) {
+  return std::isfinite(low) ? low : -HUGE_VAL;
+}
 /// What two facts about one number say together.
 Interval intersection(Interval a, Interval b);
 

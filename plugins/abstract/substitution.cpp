@@ -8,6 +8,7 @@
 // out for the step, so that the inequality stays true over the reals.
 #include "substitution.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 

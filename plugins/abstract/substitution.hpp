@@ -29,9 +29,9 @@ struct Substituted {
   std::vector<Lanes> slopes;  ///< coefficients on the network's input; empty unless substituted to the input
 };
 
-/// Lower bounds of up to kLanes functionals of `value` over the box, by backward substitution of the lines of every ReLU
-/// (Singh et al. 2019, section 4.2). An upper bound is minus the lower bound of minus the functional.
-/// Needs: `value` is in the relaxation.
+/// Lower bounds of up to kLanes functionals of `value` over the box, by backward substitution of the lines of every
+/// ReLU (Singh et al. 2019, section 4.2). An upper bound is minus the lower bound of minus the functional. Needs:
+/// `value` is in the relaxation.
 Substituted substitute(const Relaxation& relaxation, int value, std::span<const Row> rows, Depth depth);
 
 }  // namespace espalier::abstract

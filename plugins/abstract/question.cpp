@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "question.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "substitution.hpp"
+
+namespace espalier::abstract {
+namespace {
+
+/// Lower bounds of the margins of a question, and the slopes of the smallest on the input if there are any.
+struct Margins {
+  double smallest = HUGE_VAL;
+  std::vector<double> slopes;
+};
+
+/// label score - other score, for every class that counts.
+std::vector<Row> margin_rows(const Graph& graph, const Question& question) {
+  std::vector<Row> rows;
+  for (std::int64_t c = 0; c < graph.size(graph.output()); ++c) {
+    if (c == question.label || (question.target && c != *question.target)) continue;
+    rows.push_back({{static_cast<std::size_t>(question.label), 1}, {static_cast<std::size_t>(c), -1}});
+  }
+  return rows;
+}
+
+Margins margins(const Relaxation& relaxation, const Question& question, Depth depth) {
+  const int output = relaxation.graph().output();
+  const std::vector<Row> rows = margin_rows(relaxation.graph(), question);
+  Margins result;
+  for (std::size_t begin = 0; begin < rows.size(); begin += kLanes) {
+    const auto part = std::span(rows).subspan(begin, std::min<std::size_t>(kLanes, rows.size() - begin));
+    // Intervals of the last ReLUs can be tighter than lines through all of them; both are certified.
+    const Lanes near = substitute(relaxation, output, part, Depth::nearest_relu).low;
+    const Substituted far = depth == Depth::input ? substitute(relaxation, output, part, depth) : Substituted{near, {}};
+    for (std::size_t r = 0; r < part.size(); ++r) {
+      const double low = std::max(near[r], far.low[r]);
+      if (low >= result.smallest) continue;
+      result.smallest = low;
+      result.slopes.clear();
+      for (const Lanes& slope : far.slopes) result.slopes.push_back(slope[r]);
+    }
+  }
+  return result;
+}
+
+/// Whether the scores violate the property, a tie included. Scores that overflowed show nothing.
+bool violates(const std::vector<double>& scores, const Question& question) {
+  if (!std::all_of(scores.begin(), scores.end(), [](double s) { return std::isfinite(s); })) return false;
+  const double label = scores[static_cast<std::size_t>(question.label)];
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    const auto other = static_cast<std::int64_t>(c);
+    if (other == question.label || (question.target && other != *question.target)) continue;
+    if (scores[c] >= label) return true;
+  }
+  return false;
+}
+
+/// Whether the violation at a point holds over the reals: the class that wins there, wins by a certified margin.
+bool is_certain(const Graph& graph, const Question& question, std::span<const float> point) {
+  const Box only_point(point, 0, {-HUGE_VAL, HUGE_VAL});
+  const Relaxation relaxation = intervals(graph, only_point);
+  std::vector<Row> rows = margin_rows(graph, question);
+  for (std::size_t begin = 0; begin < rows.size(); begin += kLanes) {
+    const auto part = std::span(rows).subspan(begin, std::min<std::size_t>(kLanes, rows.size() - begin));
+    for (Row& row : part) {
+      for (RowTerm& term : row) term.factor = -term.factor;
+    }
+    const Lanes low = substitute(relaxation, graph.output(), part, Depth::nearest_relu).low;
+    if (std::any_of(low.begin(), low.begin() + static_cast<std::ptrdiff_t>(part.size()),
+                    [](double x) { return x >= 0; })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Where the linear lower bound is smallest.
+std::vector<double> minimiser(const Box& box, std::span<const double> slopes) {
+  std::vector<double> point(slopes.size());
+  for (std::size_t i = 0; i < point.size(); ++i) {
+    const Interval range = box.hull()[i];
+    point[i] = slopes[i] > 0 ? range.low : slopes[i] < 0 ? range.high : double{box.centre()[i]};
+  }
+  return point;
+}
+
+Answer answer_of(double bound) {
+  return {.verdict = bound > 0 ? Verdict::robust : Verdict::unknown, .bound = bound, .message = {}, .witness = {}};
+}
+
+}  // namespace
+
+std::optional<Answer> Verifier::counterexample_near(const Question& question, std::span<const double> point) const {
+  auto inside = question.box->round_into(point);
+  if (!inside) return std::nullopt;
+  const std::vector<double> exact(inside->begin(), inside->end());
+  if (!violates(network_.forward(exact), question)) return std::nullopt;
+  Answer answer{.verdict = Verdict::counterexample, .bound = -HUGE_VAL, .message = {}, .witness = {}};
+  if (!is_certain(graph_, question, *inside)) answer.message = "the witness is within rounding of a tie";
+  answer.witness = std::move(inside);
+  return answer;
+}
+
+Answer Verifier::answer(const Question& question, Domain domain, const MayContinue& may_continue) const {
+  require_ieee_arithmetic();
+  const Box& box = *question.box;
+  if (box.empty()) {
+    return {.verdict = Verdict::error,
+            .bound = -HUGE_VAL,
+            .message = "no input lies within epsilon of the centre and inside the clip range",
+            .witness = {}};
+  }
+  const std::vector<double> centre(box.centre().begin(), box.centre().end());
+  if (auto found = counterexample_near(question, centre)) return *std::move(found);
+
+  Answer coarse = answer_of(margins(intervals(graph_, box), question, Depth::nearest_relu).smallest);
+  if (domain == Domain::intervals) return coarse;
+  const auto relaxation = deeppoly(graph_, box, may_continue);
+  if (!relaxation) {
+    if (coarse.verdict != Verdict::robust) coarse.verdict = Verdict::timeout;
+    return coarse;
+  }
+  const Margins fine = margins(*relaxation, question, Depth::input);
+  Answer result = answer_of(std::max(coarse.bound, fine.smallest));
+  if (result.verdict == Verdict::robust) return result;
+  if (auto found = counterexample_near(question, minimiser(box, fine.slopes))) {
+    found->bound = result.bound;
+    return *std::move(found);
+  }
+  return result;
+}
+
+}  // namespace espalier::abstract

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <espalier/network.hpp>
+#include <espalier/results.hpp>
+
+#include "box.hpp"
+#include "domains.hpp"
+#include "graph.hpp"
+
+namespace espalier::abstract {
+
+enum class Domain : std::uint8_t { intervals, deeppoly };
+
+/// Does the network score `label` above `target`, or above every other class, everywhere in the box?
+struct Question {
+  std::int64_t label = 0;
+  std::optional<std::int64_t> target;
+  const Box* box = nullptr;  ///< borrowed, not null
+};
+
+struct Answer {
+  Verdict verdict = Verdict::unknown;
+  double bound = 0;  ///< certified lower bound of the margin over the box; -infinity when none
+  std::string message;
+  std::optional<std::vector<float>> witness;  ///< with `counterexample`
+};
+
+/// Answers questions about one network. Borrows it.
+class Verifier {
+ public:
+  explicit Verifier(const Network& network) : network_(network), graph_(network) {}
+
+  const Graph& graph() const { return graph_; }
+  /// `robust` only on a certified bound above 0; `timeout` only when told to end before it had one. Needs: the box has
+  /// the size of the network's input, label and target are classes and differ.
+  Answer answer(const Question& question, Domain domain, const MayContinue& may_continue) const;
+
+ private:
+  std::optional<Answer> counterexample_near(const Question& question, std::span<const double> point) const;
+
+  const Network& network_;
+  Graph graph_;
+};
+
+}  // namespace espalier::abstract
