@@ -101,7 +101,9 @@ struct Bench {
     CHECK(refused[0].file == file);
     CHECK(refused[0].named_explicitly);
     CHECK(registry.stages().empty());
-    return refused[0].why;
+    const std::string place = file.string() + ": ";
+    REQUIRE(refused[0].why.starts_with(place));
+    return refused[0].why.substr(place.size());
   }
   fs::path copy(const std::string& name, const std::string& as) {
     fs::copy_file(fixture(name), folder / as);
@@ -230,9 +232,10 @@ TEST_CASE("the first plugin with LibTorch decides which one the process has") {
   REQUIRE(refused.size() == 1);
   CHECK(refused[0].file == other);
   CHECK(refused[0].why ==
-        fmt::format("built with LibTorch 2.51, this process uses LibTorch 1.13; two LibTorch copies cannot live in one "
-                    "process; rebuild it with LibTorch 1.13 as '{}' was",
-                    first.string()));
+        fmt::format(
+            "{}: built with LibTorch 2.51, this process uses LibTorch 1.13; two LibTorch copies cannot live in one "
+            "process; rebuild it with LibTorch 1.13 as '{}' was",
+            other.string(), first.string()));
   CHECK_FALSE(is_mapped(other));
 
   Registry again;  // the same from the cache
@@ -246,9 +249,10 @@ TEST_CASE("two plugins of one name: the second is refused, both files are named"
   const std::vector<Refused> refused = bench.load({first, second});
   REQUIRE(refused.size() == 1);
   CHECK(refused[0].why ==
-        fmt::format("plugin name 'acme' of '{0}' is already taken by '{1}'; rename one of them or load only one; kind "
-                    "'Count' of '{0}' is already taken by '{1}'; rename one of them or load only one",
-                    second.string(), first.string()));
+        fmt::format(
+            "{0}: plugin name 'acme' of '{0}' is already taken by '{1}'; rename one of them or load only one; kind "
+            "'Count' of '{0}' is already taken by '{1}'; rename one of them or load only one",
+            second.string(), first.string()));
   CHECK(bench.registry.plugins().size() == 2);  // core and the first
 }
 

@@ -57,8 +57,7 @@ std::vector<fs::path> libraries_in(const fs::path& folder) {
     if (entry.path().extension() == ".so" && !entry.is_directory(failed)) out.push_back(entry.path());
   }
   if (failed) {
-    throw Error(Code::io, fmt::format("plugin folder '{}' cannot be read: {}", folder.string(), failed.message()),
-                "check its permissions");
+    throw Error(Code::io, fmt::format("the folder cannot be read: {}", failed.message()), "check its permissions");
   }
   std::ranges::sort(out);
   return out;
@@ -174,8 +173,9 @@ fs::path canonical_or_absolute(const fs::path& file) {
 }
 
 Refused refusal(const Candidate& candidate, const Error& e) {
-  const std::string hint = e.hint().empty() ? "" : "; " + e.hint();
-  return {.file = candidate.file, .why = e.what() + hint, .named_explicitly = candidate.named_explicitly};
+  std::string why = fmt::format("{}: {}", candidate.file.string(), e.what());
+  if (!e.hint().empty()) why += fmt::format("; {}", e.hint());
+  return {.file = candidate.file, .why = std::move(why), .named_explicitly = candidate.named_explicitly};
 }
 
 std::vector<Candidate> candidates(const SearchPath& path, std::vector<Refused>& refused) {
@@ -208,6 +208,10 @@ SearchPath search_path(const std::vector<std::string>& from_command_line) {
   const fs::path own = engine_library().parent_path() / "espalier" / "plugins";
   if (fs::is_directory(own)) path.folders.push_back(own);
   return path;
+}
+
+fs::path package_folder() {
+  return engine_library().parent_path() / "cmake" / "espalier";
 }
 
 std::vector<Refused> load_plugins(const SearchPath& path, Registry& registry) {
