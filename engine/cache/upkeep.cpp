@@ -145,7 +145,9 @@ std::vector<Store::Entry> Store::list() {
   std::map<Digest, Entry> entries;
   for (const StoredFile& file : files_below(state_->disk, state_->layout.objects())) {
     if (const auto content = Layout::object_named(file.name)) {
-      entries[*content] = {.content = *content, .bytes = size_of(state_->disk, file.path)};
+      Entry& entry = entries[*content];
+      entry.content = *content;
+      entry.bytes = size_of(state_->disk, file.path);
     }
   }
   visit_actions(state_->disk, state_->layout, [&](const core::Path&, const std::optional<Action>& action) {

@@ -29,8 +29,10 @@ class Source {
  public:
   explicit Source(const std::filesystem::path& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
     if (file_ == nullptr) {
-      throw Error(Code::io, fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)),
-                  "check the file's permissions");
+      const int reason = errno;
+      throw Error(reason == ENOENT ? Code::missing : Code::io,
+                  fmt::format("cannot read '{}': {}", path.string(), std::strerror(reason)),
+                  "check the path and the file's permissions");
     }
     gzbuffer(file_, 1U << 18);
   }

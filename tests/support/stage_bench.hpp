@@ -63,9 +63,10 @@ class StageBench final : public Context {
   }
   const std::vector<std::string>& logged() const { return log_; }
   void request_stop() { stop_ = true; }
+  StageBench& use_threads(int count) { return threads_ = count, *this; }
 
   const std::vector<Gathered>& all(std::string_view port) override { return inputs_[std::string(port)]; }
-  int threads() const override { return 1; }
+  int threads() const override { return threads_; }
   std::string_view device() const override { return "cpu"; }
   bool stop_requested() const override { return stop_; }
   void log(std::string_view line) override { log_.emplace_back(line); }
@@ -90,6 +91,7 @@ class StageBench final : public Context {
   std::map<std::string, ArtifactPtr> outputs_;
   std::vector<std::string> log_;
   bool stop_ = false;
+  int threads_ = 1;
   std::filesystem::path scratch_ = std::filesystem::temp_directory_path();
 };
 

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include <espalier/report.hpp>
+
 #include "core/machine.hpp"
 #include "core/text.hpp"
 #include "pipeline/graph.hpp"
@@ -103,10 +105,18 @@ std::string graph_for_reports(const Session& session) {
   }
 }
 
+bool makes_reports(const pipeline::Plan& plan) {
+  for (const pipeline::PlanNode& node : plan.nodes()) {
+    for (const PortSpec& port : node.stage->outputs) {
+      if (port.kind == Report::kKind) return true;
+    }
+  }
+  return false;
+}
+
 std::vector<std::string> export_reports(Session& session, const run::RunReport& report, const core::Path& folder) {
-  const bool any = run::has_reports(session.plan, report);
-  if (!any) return {};
   std::vector<std::string> paths;
+  if (!makes_reports(session.plan)) return paths;
   for (const core::Path& path : run::export_reports(session.plan, report, session.workshop.store, session.workshop.disk,
                                                     folder, graph_for_reports(session))) {
     paths.push_back(std::filesystem::absolute(path).lexically_normal().string());

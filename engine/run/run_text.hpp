@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "core/disk.hpp"
+#include "run/scheduler.hpp"
+
+namespace espalier::run {
+
+/// "412 nodes: 388 up to date, 24 to run (about 4 min 02 s)", with its end of line.
+ESPALIER_API std::string start_text(const RunStart& start);
+
+/// What a person reads at the end: every failure that is the root of others, with its hint, its log and what it kept
+/// from running; `error` verdicts; the counts.
+ESPALIER_API std::string summary_text(const pipeline::Plan& plan, const RunReport& report,
+                                      const core::Path& log_folder);
+
+}  // namespace espalier::run

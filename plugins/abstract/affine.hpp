@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <espalier/network.hpp>
+
+namespace espalier::abstract {
+
+/// A matrix by columns, zeros left out: column j holds terms [start[j], start[j + 1]).
+struct Columns {
+  struct Term {
+    double weight = 0;
+    std::int32_t row = 0;
+  };
+  std::vector<std::int64_t> start;
+  std::vector<Term> terms;
+};
+
+/// y = W x + b in double, with what separates the stored numbers from the network's real ones. Linear, Conv2d, BatchNorm
+/// and AvgPool all become this, so that an analysis has one affine case. Needs memory for one term per product.
+struct AffineMap {
+  Columns weights;
+  std::vector<double> bias;
+  double weight_error = 0;         ///< |real weight - weight| <= weight_error |weight|
+  std::vector<double> bias_error;  ///< |real bias - bias|, per output
+  std::vector<std::int32_t> fan_in;  ///< terms per output
+  bool diagonal = false;             ///< output k depends on input k only
+
+  std::int64_t outputs() const { return static_cast<std::int64_t>(bias.size()); }
+};
+
+AffineMap affine_map(const Linear& op);
+AffineMap affine_map(const Conv2d& op, const Shape& in, const Shape& out);
+/// Throws Error(numeric), naming the layer, when a variance leaves nothing to take the root of.
+AffineMap affine_map(const BatchNorm& op, const Shape& in, const std::string& layer);
+AffineMap affine_map(const AvgPool& op, const Shape& in, const Shape& out);
+
+}  // namespace espalier::abstract

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph.hpp"
+
+#include "rounding.hpp"
+
+namespace espalier::abstract {
+namespace {
+
+Graph::Step step_of(const Network& network, std::size_t layer) {
+  const Layer& l = network.layers()[layer];
+  const Shape& in = network.value_shape(l.inputs[0]);
+  const Shape& out = network.value_shape(static_cast<int>(layer) + 1);
+  return std::visit(Overloaded{
+                        [](const Linear& op) -> Graph::Step { return affine_map(op); },
+                        [&](const Conv2d& op) -> Graph::Step { return affine_map(op, in, out); },
+                        [&](const BatchNorm& op) -> Graph::Step { return affine_map(op, in, l.name); },
+                        [&](const AvgPool& op) -> Graph::Step { return affine_map(op, in, out); },
+                        [](const Relu& op) -> Graph::Step { return op; },
+                        [](const Add& op) -> Graph::Step { return op; },
+                        [](const Flatten& op) -> Graph::Step { return op; },
+                    },
+                    l.op);
+}
+
+}  // namespace
+
+Graph::Graph(const Network& network) {
+  sizes_.push_back(element_count(network.input_shape()));
+  for (std::size_t i = 0; i < network.layers().size(); ++i) {
+    nodes_.push_back({step_of(network, i), network.layers()[i].inputs});
+    sizes_.push_back(element_count(network.value_shape(static_cast<int>(i) + 1)));
+  }
+  traits_.resize(sizes_.size());
+  note_uses();
+  note_ranges();
+  // A coefficient collects at most one product from every element behind it, a constant two (bias, ReLU offset).
+  std::int64_t elements = 0;
+  for (const std::int64_t n : sizes_) elements += n;
+  gamma_ = abstract::gamma(2 * elements + 16);
+}
+
+void Graph::note_uses() {
+  std::vector<bool> used(traits_.size(), false);
+  for (const Node& node : nodes_) {
+    const bool relu = std::holds_alternative<Relu>(node.step);
+    for (const int v : node.inputs) {
+      Traits& t = traits_[static_cast<std::size_t>(v)];
+      t.feeds_relu = t.feeds_relu || relu;
+      t.feeds_only_relu = t.feeds_only_relu && relu;
+      used[static_cast<std::size_t>(v)] = true;
+    }
+  }
+  for (std::size_t v = 0; v < traits_.size(); ++v) traits_[v].feeds_only_relu = traits_[v].feeds_only_relu && used[v];
+}
+
+void Graph::note_ranges() {
+  traits_[0].independent = true;
+  traits_[0].exact = true;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Traits& in = traits_[static_cast<std::size_t>(nodes_[i].inputs[0])];
+    Traits& out = traits_[i + 1];
+    const auto* map = std::get_if<AffineMap>(&nodes_[i].step);
+    const bool adds = std::holds_alternative<Add>(nodes_[i].step);
+    const bool elementwise = !adds && (map == nullptr || map->diagonal);
+    out.independent = elementwise && in.independent;
+    out.exact = elementwise ? in.exact : map != nullptr && in.independent;
+  }
+}
+
+}  // namespace espalier::abstract
