@@ -127,6 +127,6 @@ TEST_CASE("the layout of the public structs is the one of this ABI number") {
   describe_results(now);
   std::ifstream file(ESPALIER_SOURCE_DIR "/tests/fixtures/abi_layout.txt");
   const std::string known{std::istreambuf_iterator<char>(file), {}};
-  INFO("bump ESPALIER_ABI_VERSION in abi.hpp, and write to tests/fixtures/abi_layout.txt:\n", now);
-  CHECK(now == known);
+  const bool same = now == known;
+  CHECK_MESSAGE(same, "bump ESPALIER_ABI_VERSION in abi.hpp, and write to tests/fixtures/abi_layout.txt:\n", now);
 }
