@@ -2,17 +2,17 @@
 // Runs tests/cases/*.toml: a pipeline of fake stages and, in `#!` comments, what is expected of it. A line says one of
 //   #! 4:1: error: TEXT; HINT         a finding, in order of place; `*` stands for anything
 //   #! plan: NAME NAME ...            the nodes in order
-//   #! in NODE PORT: NODE NODE ...    what flows into a port, `.output` added where the producer has several
+//   #! in NODE PORT: NODE NODE ...    what flows into a port, `-` for nothing; `.output` where the producer has several
 //   #! labels NODE PORT: a=1,b=2 ...  labels of a gathering port, `-` for none
 //   #! param NODE NAME: VALUE         a parameter's canonical text
 //   #! set: NODE.PARAM=VALUE          as with --set
 // A case without findings must give a plan, one with errors none. Adding a test is adding a file.
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <doctest/doctest.h>
 
 #include "core/text.hpp"
 #include "pipeline/plan.hpp"
@@ -131,7 +131,7 @@ std::string answer(const Plan& plan, const std::string& question) {
       out.push_back(what == "in" ? source_text(plan, s) : label_text(s));
     }
   }
-  return core::join(out, " ");
+  return out.empty() ? "-" : core::join(out, " ");
 }
 
 void run_case(const fs::path& file) {

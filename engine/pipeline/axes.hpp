@@ -33,7 +33,7 @@ std::vector<std::string> value_labels(const Axis& axis);
 using Coordinates = std::vector<int>;
 
 /// All combinations of the values of some axes, numbered so that the first axis varies slowest.
-class Space {
+class ESPALIER_API Space {
  public:
   Space() = default;
   Space(const std::vector<Axis>& axes, AxisMask mask);

@@ -84,7 +84,7 @@ std::optional<Value> axis_value(const Node& node, Diagnostics& findings) {
   };
   if (text->empty() || *text == "by" || std::ranges::any_of(*text, separates)) {
     findings.error(node.span, fmt::format("'{}' cannot be the value of an axis", *text)).hint =
-        "it must not be 'by', and have no spaces, quotes or any of @ , = * ? /";
+        "any text but 'by' can, without spaces, quotes and @ , = * ? /";
     return std::nullopt;
   }
   return Value(*text);

@@ -65,6 +65,7 @@ void Expansion::add(int section) {
     expanded.space.place(index, at);
     if (allowed(draft, at)) add_at(draft, section, at, index);
   }
+  report_missing(draft);
   if (nodes_.size() > before || !draft.sound) return;
   bench_
       .fault(draft, draft.section->header,
@@ -160,12 +161,12 @@ std::optional<Expansion::Inputs> Expansion::inputs_at(Draft& draft, const Coordi
     const PortSpec& port = draft.stage->inputs[p];
     const Variation& choice = draft.ports[p]->varied.root.pick(at);
     if (choice.form == Variation::Form::missing) {
-      report_missing(draft, port.name, choice);
+      note_missing(draft, port.name, choice);
       return std::nullopt;
     }
     for (const Reference& r : draft.ports[p]->leaves[at_index(choice.index)]) {
       if (port.gathers) {
-        gather(r, port, at, out[p]);
+        gather(r, port.labelled, at, out[p]);
       } else if (const auto source = source_at(r, at)) {
         out[p].push_back(*source);
       } else {
@@ -182,21 +183,17 @@ std::optional<Expansion::Inputs> Expansion::inputs_at(Draft& draft, const Coordi
   return out;
 }
 
-bool Expansion::gather(const Reference& reference, const PortSpec& port, const Coordinates& at,
-                       std::vector<Source>& out) const {
-  Coordinates here = at;
-  const std::size_t before = out.size();
+void Expansion::gather(const Reference& reference, bool labelled, Coordinates here, std::vector<Source>& out) const {
   for (std::int64_t i = 0; i < reference.free.size(); ++i) {
     reference.free.place(i, here);
     auto source = source_at(reference, here);
     if (!source) continue;
-    if (port.labelled) {
+    if (labelled) {
       const PlanNode& producer = nodes_[at_index(source->node)];
       source->labels.insert(producer.axes.begin(), producer.axes.end());
     }
     out.push_back(*std::move(source));
   }
-  return out.size() > before;
 }
 
 std::optional<Source> Expansion::source_at(const Reference& reference, Coordinates at) const {
@@ -213,7 +210,7 @@ bool Expansion::set_params(Draft& draft, const Coordinates& at, ParamValues& out
   for (const ParamSetting& setting : draft.settings) {
     const Variation& choice = setting.varied.root.pick(at);
     if (choice.form == Variation::Form::missing) {
-      report_missing(draft, setting.spec->name, choice);
+      note_missing(draft, setting.spec->name, choice);
       complete = false;
     } else {
       out.insert_or_assign(setting.spec->name, setting.leaves[at_index(choice.index)]);
@@ -222,15 +219,25 @@ bool Expansion::set_params(Draft& draft, const Coordinates& at, ParamValues& out
   return complete;
 }
 
-void Expansion::report_missing(Draft& draft, std::string_view key, const Variation& missing) {
+void Expansion::note_missing(Draft& draft, std::string_view key, const Variation& missing) {
   draft.sound = false;
-  if (!reported_.emplace(missing.written, missing.index).second) return;
-  const Axis& axis = bench_.axes()[at_index(missing.axis)];
-  const std::string value = label_of(axis.values[at_index(missing.index)]);
-  bench_.findings
-      .error(missing.written->span,
-             fmt::format("'{}' of {} has no value for {} = {}", key, draft.full_name(), axis.name, value))
-      .hint = fmt::format("add {} = ..., or leave it out with 'only'", value);
+  Missing& all = missing_[missing.written];
+  all.key = key;
+  all.axis = missing.axis;
+  all.values.insert(missing.index);
+}
+
+void Expansion::report_missing(const Draft& draft) {
+  for (const auto& [table, missing] : missing_) {
+    const Axis& axis = bench_.axes()[at_index(missing.axis)];
+    std::vector<std::string> labels;
+    for (const int value : missing.values) labels.push_back(label_of(axis.values[at_index(value)]));
+    bench_.findings
+        .error(table->span, fmt::format("'{}' of {} has nothing for {} of axis '{}'", missing.key, draft.full_name(),
+                                        core::quoted_list(labels), axis.name))
+        .hint = fmt::format("add {} = ..., or leave it out with 'only'", labels.front());
+  }
+  missing_.clear();
 }
 
 int Expansion::add_node(PlanNode node) {

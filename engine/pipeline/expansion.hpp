@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <vector>
@@ -28,6 +29,12 @@ class Expansion {
     Space space;
     std::vector<std::optional<int>> nodes;  ///< by index in space: the node that has the section's outputs
   };
+  /// What a `by` table lacks.
+  struct Missing {
+    std::string_view key;
+    int axis = 0;
+    std::set<int> values;
+  };
   using Inputs = std::vector<std::vector<Source>>;
 
   AxisMask settle_axes(Draft& draft);
@@ -37,10 +44,12 @@ class Expansion {
 
   void add_at(Draft& draft, int section, const Coordinates& at, std::int64_t index);
   std::optional<Inputs> inputs_at(Draft& draft, const Coordinates& at);
-  bool gather(const Reference& reference, const PortSpec& port, const Coordinates& at, std::vector<Source>& out) const;
+  /// Appends everything there is over the reference's free axes.
+  void gather(const Reference& reference, bool labelled, Coordinates here, std::vector<Source>& out) const;
   std::optional<Source> source_at(const Reference& reference, Coordinates at) const;
   bool set_params(Draft& draft, const Coordinates& at, ParamValues& out);
-  void report_missing(Draft& draft, std::string_view key, const Variation& missing);
+  void note_missing(Draft& draft, std::string_view key, const Variation& missing);
+  void report_missing(const Draft& draft);
 
   int add_node(PlanNode node);
   int add_sharded(const Draft& draft, PlanNode whole);
@@ -48,7 +57,7 @@ class Expansion {
   Workbench& bench_;
   std::vector<Expanded> sections_;
   std::vector<PlanNode> nodes_;
-  std::set<std::pair<const Node*, int>> reported_;  ///< `by` tables and the values they lack
+  std::map<const Node*, Missing> missing_;  ///< by `by` table, of the section that is being added
   AxisMask used_ = 0;
 };
 

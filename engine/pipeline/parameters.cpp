@@ -145,7 +145,7 @@ class Check {
 
   std::optional<std::string> within(const Node& node, const std::string& value) {
     if (spec_.choices.empty() || std::ranges::find(spec_.choices, value) != spec_.choices.end()) return value;
-    fault(node, fmt::format("cannot be '{}': choose {}", value, core::quoted_list(spec_.choices))).hint =
+    fault(node, fmt::format("must be one of {}, got '{}'", core::quoted_list(spec_.choices), value)).hint =
         suggestion(value, spec_.choices);
     return std::nullopt;
   }

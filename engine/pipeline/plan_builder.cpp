@@ -79,7 +79,7 @@ std::optional<Plan> Plan::build(const Document& document, const plugin::Registry
   connect_ports(bench);
   Expansion expansion(bench);
   for (const int section : section_order(bench)) expansion.add(section);
-  if (!found.has_errors()) warn_of_unused_axes(bench, expansion.used_axes());
+  if (!found.has_errors() && !findings.has_errors()) warn_of_unused_axes(bench, expansion.used_axes());
   append_distinct(found, findings);
   if (findings.has_errors()) return std::nullopt;
   return PlanBuilder::plan(bench, expansion.take());

@@ -101,7 +101,7 @@ struct Tuned {
 };
 
 inline void source(const Start& p, Context& ctx) {
-  ctx.out("value", Num::with(p.value));
+  ctx.out("number", Num::with(p.value));
 }
 
 inline void add(const By& p, Context& ctx) {
@@ -187,7 +187,7 @@ inline void prove(const Answer& p, Context& ctx) {
 inline void describe_numbers(PluginBuilder& plugin) {
   plugin.stage("source", source)
       .doc("A number.")
-      .output<Num>("value", "the number")
+      .output<Num>("number", "the number")
       .param("value", &Start::value, "the number");
   plugin.stage("add", add)
       .doc("Adds to a number.")
