@@ -20,4 +20,6 @@ step(configure ${CMAKE_COMMAND} -S ${WORK_DIR}/acme -B ${WORK_DIR}/acme/build -G
      -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix)
 step(build ${CMAKE_COMMAND} --build ${WORK_DIR}/acme/build)
 step(test ${CMAKE_CTEST_COMMAND} --test-dir ${WORK_DIR}/acme/build --output-on-failure --no-tests=error)
+step("install plugin" ${CMAKE_COMMAND} --install ${WORK_DIR}/acme/build --prefix ${WORK_DIR}/prefix)
+step("list its stage" ${WORK_DIR}/prefix/bin/espalier list acme.bright)
 file(REMOVE_RECURSE ${WORK_DIR})

@@ -262,11 +262,13 @@ TEST_CASE("a folder is scanned in order, one library is loaded once, refusals in
   write(bench.folder / "broken.so", "nothing");
   write(bench.folder / "readme.txt", "not a candidate");
   fs::create_symlink(good, bench.folder / "link.so");
+  fs::create_symlink("gone", bench.folder / "dangling.so");
   const std::vector<Refused> refused =
       load_plugins({.explicit_files = {good}, .folders = {bench.folder.path(), bench.folder.path()}}, bench.registry);
-  REQUIRE(refused.size() == 1);
+  REQUIRE(refused.size() == 2);
   CHECK(refused[0].file.filename() == "broken.so");
   CHECK_FALSE(refused[0].named_explicitly);
+  CHECK(refused[1].file.filename() == "dangling.so");
   CHECK(bench.registry.stages().size() == 2);
 }
 

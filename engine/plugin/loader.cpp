@@ -47,14 +47,16 @@ std::string engine_stamp() {
 
 void add_entry(const fs::path& entry, SearchPath& path) {
   if (entry.empty()) return;
-  (fs::is_directory(entry) ? path.folders : path.explicit_files).push_back(entry);
+  std::error_code ignored;  // what cannot be looked at counts as a file, and is refused with the reason when it is read
+  (fs::is_directory(entry, ignored) ? path.folders : path.explicit_files).push_back(entry);
 }
 
 std::vector<fs::path> libraries_in(const fs::path& folder) {
   std::vector<fs::path> out;
   std::error_code failed;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, failed)) {
-    if (entry.path().extension() == ".so" && !entry.is_directory(failed)) out.push_back(entry.path());
+  for (auto entry = fs::directory_iterator(folder, failed); !failed && entry != fs::directory_iterator();
+       entry.increment(failed)) {
+    if (entry->path().extension() == ".so") out.push_back(entry->path());
   }
   if (failed) {
     throw Error(Code::io, fmt::format("the folder cannot be read: {}", failed.message()), "check its permissions");
@@ -206,7 +208,8 @@ SearchPath search_path(const std::vector<std::string>& from_command_line) {
   }
   // The same place in a build folder and in an installation: beside the engine's library.
   const fs::path own = engine_library().parent_path() / "espalier" / "plugins";
-  if (fs::is_directory(own)) path.folders.push_back(own);
+  std::error_code ignored;
+  if (fs::is_directory(own, ignored)) path.folders.push_back(own);
   return path;
 }
 

@@ -102,7 +102,7 @@ A plugin for Espalier with one stage, `@NAME@.bright`.
     espalier run pipeline.toml --plugin-path build/@NAME@.so
 
 To add a stage: a `Params` struct, a function, and a `plugin.stage(...)` in `@NAME@.cpp`. To use the plugin everywhere, set
-`ESPALIER_PLUGIN_PATH` to its folder.
+`ESPALIER_PLUGIN_PATH` to its folder, or install it where espalier is: `cmake --install build --prefix PREFIX`.
 )"};
 
 constexpr std::array<File, 4> kFiles{kBuildFile, kSource, kPipeline, kReadme};
