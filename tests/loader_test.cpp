@@ -204,11 +204,10 @@ TEST_CASE("each refusal says what is wrong, both values and the next step") {
   }
   SUBCASE("a symbol nobody has") {
     const fs::path file = bench.copy("unresolved", "unresolved.so");
-    CHECK(
-        bench.only_refusal(file) ==
-        fmt::format("cannot be loaded: {}: undefined symbol: _Z42espalier_test_function_that_nobody_definesv; rebuild "
-                    "the plugin against this engine and the libraries of this machine",
-                    file.string()));
+    CHECK(bench.only_refusal(file) ==
+          "cannot be loaded: undefined symbol: _Z42espalier_test_function_that_nobody_definesv; rebuild the plugin "
+          "against "
+          "this engine and the libraries of this machine");
   }
   SUBCASE("all faults of a description at once, from the library and from the cache") {
     const fs::path file = bench.copy("faulty", "faulty.so");

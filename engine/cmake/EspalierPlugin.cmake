@@ -24,6 +24,7 @@ function(espalier_add_plugin name)
                INSTALL_RPATH "$ORIGIN/../..")
   install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/espalier/plugins)
   target_link_libraries(${target} PRIVATE espalier::espalier)
+  target_link_options(${target} PRIVATE LINKER:-z,defs) # a forgotten source is an error here and not when the plugin is loaded
   if(arg_TORCH)
     if(NOT TARGET espalier::torch)
       message(FATAL_ERROR "espalier_add_plugin(${name} TORCH): this espalier has no LibTorch bridge, or LibTorch is not found; "

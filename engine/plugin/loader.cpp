@@ -102,6 +102,15 @@ void keep_loaded(boost::dll::shared_library library) {
   kept->push_back(std::move(library));
 }
 
+/// What the dynamic linker says; its message begins with the file, which ours names already.
+std::string loading_failure(const fs::path& file, const std::error_code& failed) {
+  const char* reason = dlerror();
+  if (reason == nullptr) return failed.message();
+  const std::string text = reason;
+  const std::string place = file.string() + ": ";
+  return text.starts_with(place) ? text.substr(place.size()) : text;
+}
+
 /// Loads the library and lets it describe itself. Needs: `inspect` found nothing wrong with it.
 PluginSpec open_library(const fs::path& file) {
   using boost::dll::load_mode::type;
@@ -111,8 +120,7 @@ PluginSpec open_library(const fs::path& file) {
   boost::dll::shared_library library;
   library.load(file, failed, mode);
   if (failed) {
-    const char* reason = dlerror();
-    throw Error(Code::request, fmt::format("cannot be loaded: {}", reason == nullptr ? failed.message() : reason),
+    throw Error(Code::request, fmt::format("cannot be loaded: {}", loading_failure(file, failed)),
                 "rebuild the plugin against this engine and the libraries of this machine");
   }
   if (!library.has(ESPALIER_PLUGIN_SYMBOL)) {
