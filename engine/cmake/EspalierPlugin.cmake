@@ -1,7 +1,10 @@
 # espalier_add_plugin(NAME SOURCES file... [TORCH])
 #
 # Builds a plugin library. In Espalier's own tree it lands where the program looks; elsewhere in the project's build folder,
-# to be found by `--plugin-path` or $ESPALIER_PLUGIN_PATH. With TORCH the ABI mark carries the LibTorch version.
+# to be found by `--plugin-path` or $ESPALIER_PLUGIN_PATH. Installed to Espalier's own prefix it is found without either.
+# With TORCH the ABI mark carries the LibTorch version.
+include(GNUInstallDirs)
+
 function(espalier_add_plugin name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES")
   if(NOT arg_SOURCES)
@@ -17,8 +20,11 @@ function(espalier_add_plugin name)
                CXX_STANDARD_REQUIRED ON
                CXX_EXTENSIONS OFF
                CXX_VISIBILITY_PRESET hidden
-               VISIBILITY_INLINES_HIDDEN ON)
+               VISIBILITY_INLINES_HIDDEN ON
+               INSTALL_RPATH "$ORIGIN/../..")
+  install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/espalier/plugins)
   target_link_libraries(${target} PRIVATE espalier::espalier)
+  target_link_options(${target} PRIVATE LINKER:-z,defs) # a forgotten source is an error here and not when the plugin is loaded
   if(arg_TORCH)
     if(NOT TARGET espalier::torch)
       message(FATAL_ERROR "espalier_add_plugin(${name} TORCH): this espalier has no LibTorch bridge, or LibTorch is not found; "
@@ -32,9 +38,7 @@ function(espalier_add_plugin name)
     endif()
   endif()
   if(DEFINED ESPALIER_PLUGIN_OUTPUT_DIR)
-    set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${ESPALIER_PLUGIN_OUTPUT_DIR}
-                                               INSTALL_RPATH "$ORIGIN/../..")
-    install(TARGETS ${target} LIBRARY DESTINATION ${ESPALIER_PLUGIN_DIR})
+    set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${ESPALIER_PLUGIN_OUTPUT_DIR})
   endif()
   if(TARGET espalier_flags)
     target_link_libraries(${target} PRIVATE espalier_flags)

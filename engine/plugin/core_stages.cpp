@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/core_stages.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <espalier/dataset.hpp>

@@ -47,18 +47,19 @@ std::string engine_stamp() {
 
 void add_entry(const fs::path& entry, SearchPath& path) {
   if (entry.empty()) return;
-  (fs::is_directory(entry) ? path.folders : path.explicit_files).push_back(entry);
+  std::error_code ignored;  // what cannot be looked at counts as a file, and is refused with the reason when it is read
+  (fs::is_directory(entry, ignored) ? path.folders : path.explicit_files).push_back(entry);
 }
 
 std::vector<fs::path> libraries_in(const fs::path& folder) {
   std::vector<fs::path> out;
   std::error_code failed;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, failed)) {
-    if (entry.path().extension() == ".so" && !entry.is_directory(failed)) out.push_back(entry.path());
+  for (auto entry = fs::directory_iterator(folder, failed); !failed && entry != fs::directory_iterator();
+       entry.increment(failed)) {
+    if (entry->path().extension() == ".so") out.push_back(entry->path());
   }
   if (failed) {
-    throw Error(Code::io, fmt::format("plugin folder '{}' cannot be read: {}", folder.string(), failed.message()),
-                "check its permissions");
+    throw Error(Code::io, fmt::format("the folder cannot be read: {}", failed.message()), "check its permissions");
   }
   std::ranges::sort(out);
   return out;
@@ -101,6 +102,15 @@ void keep_loaded(boost::dll::shared_library library) {
   kept->push_back(std::move(library));
 }
 
+/// What the dynamic linker says; its message begins with the file, which ours names already.
+std::string loading_failure(const fs::path& file, const std::error_code& failed) {
+  const char* reason = dlerror();
+  if (reason == nullptr) return failed.message();
+  const std::string text = reason;
+  const std::string place = file.string() + ": ";
+  return text.starts_with(place) ? text.substr(place.size()) : text;
+}
+
 /// Loads the library and lets it describe itself. Needs: `inspect` found nothing wrong with it.
 PluginSpec open_library(const fs::path& file) {
   using boost::dll::load_mode::type;
@@ -110,8 +120,7 @@ PluginSpec open_library(const fs::path& file) {
   boost::dll::shared_library library;
   library.load(file, failed, mode);
   if (failed) {
-    const char* reason = dlerror();
-    throw Error(Code::request, fmt::format("cannot be loaded: {}", reason == nullptr ? failed.message() : reason),
+    throw Error(Code::request, fmt::format("cannot be loaded: {}", loading_failure(file, failed)),
                 "rebuild the plugin against this engine and the libraries of this machine");
   }
   if (!library.has(ESPALIER_PLUGIN_SYMBOL)) {
@@ -174,8 +183,9 @@ fs::path canonical_or_absolute(const fs::path& file) {
 }
 
 Refused refusal(const Candidate& candidate, const Error& e) {
-  const std::string hint = e.hint().empty() ? "" : "; " + e.hint();
-  return {.file = candidate.file, .why = e.what() + hint, .named_explicitly = candidate.named_explicitly};
+  std::string why = fmt::format("{}: {}", candidate.file.string(), e.what());
+  if (!e.hint().empty()) why += fmt::format("; {}", e.hint());
+  return {.file = candidate.file, .why = std::move(why), .named_explicitly = candidate.named_explicitly};
 }
 
 std::vector<Candidate> candidates(const SearchPath& path, std::vector<Refused>& refused) {
@@ -206,8 +216,13 @@ SearchPath search_path(const std::vector<std::string>& from_command_line) {
   }
   // The same place in a build folder and in an installation: beside the engine's library.
   const fs::path own = engine_library().parent_path() / "espalier" / "plugins";
-  if (fs::is_directory(own)) path.folders.push_back(own);
+  std::error_code ignored;
+  if (fs::is_directory(own, ignored)) path.folders.push_back(own);
   return path;
+}
+
+fs::path package_folder() {
+  return engine_library().parent_path() / "cmake" / "espalier";
 }
 
 std::vector<Refused> load_plugins(const SearchPath& path, Registry& registry) {

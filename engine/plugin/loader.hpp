@@ -13,7 +13,7 @@ namespace espalier::plugin {
 /// A library that was looked at and not taken, with one line that says why and what to do.
 struct Refused {
   std::filesystem::path file;
-  std::string why;
+  std::string why;                ///< "FILE: what is wrong; what to do"
   bool named_explicitly = false;  ///< an error then; a warning when found by scanning a folder
 };
 
@@ -31,5 +31,8 @@ ESPALIER_API SearchPath search_path(const std::vector<std::string>& from_command
 /// $XDG_CACHE_HOME/espalier and loaded only when one of their stages runs, so that a command that runs nothing never
 /// loads LibTorch.
 ESPALIER_API std::vector<Refused> load_plugins(const SearchPath& path, Registry& registry);
+
+/// Where CMake finds the package of this very engine, built or installed: the value for espalier_DIR.
+ESPALIER_API std::filesystem::path package_folder();
 
 }  // namespace espalier::plugin

@@ -3,6 +3,7 @@
 // that is what Taplo understands. An editor sees one file at a time and no graph: `espalier check` finds the rest.
 #include "plugin/schema.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/spec_cache.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>

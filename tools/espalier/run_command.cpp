@@ -138,7 +138,8 @@ std::optional<Summary> nothing_to_do(Session& session, const run::Resolution& re
   if (!latest || latest->state != state_of(session.plan, resolution.keys)) return std::nullopt;
   auto record = session.workshop.runs.read(latest->id);
   if (!record || record->outcome != "ok") return std::nullopt;
-  Summary summary{.record = std::move(*record)};
+  Summary summary;
+  summary.record = std::move(*record);
   for (const std::string& report : summary.record.reports) {
     const core::Path path = session.workshop.store.root() / report;
     if (!session.workshop.disk.stat(path)) return std::nullopt;

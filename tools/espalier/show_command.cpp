@@ -81,7 +81,8 @@ void show(Workshop& workshop, const Found& found) {
     fmt::print("{:<15} {:.4f}\n", "robustness", attacks->robustness());
   }
   const KindSpec* kind = workshop.registry.find_kind(found.kind);
-  for (const auto& [name, field] : kind->encode(*artifact).all()) fmt::print("{:<28} {}\n", name, field_text(field));
+  const Fields fields = kind->encode(*artifact);
+  for (const auto& [name, field] : fields.all()) fmt::print("{:<28} {}\n", name, field_text(field));
 }
 
 }  // namespace
