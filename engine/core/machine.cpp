@@ -51,6 +51,7 @@ void configure_numeric_libraries() {
   set_default("OMP_NUM_THREADS", "1");
   set_default("OPENBLAS_NUM_THREADS", "1");
   set_default("OMP_WAIT_POLICY", "PASSIVE");
+  set_default("CUBLAS_WORKSPACE_CONFIG", ":4096:8");  // cuBLAS is deterministic only with a fixed workspace
 }
 
 std::string cpu_model() {

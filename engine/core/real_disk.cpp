@@ -45,7 +45,10 @@ class File {
  public:
   File(const Path& path, int flags) : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
   File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  File& operator=(File&&) = delete;
+  File& operator=(File&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
   ~File() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
@@ -112,12 +115,15 @@ std::optional<std::string> RealDisk::read(const Path& path) {
 }
 
 void RealDisk::write_atomically(const Path& path, std::string_view bytes) {
-  const Path temporary = temporary_beside(path);
+  Path temporary = temporary_beside(path);
   auto give_up = [&](const char* what, int error) {
     ::unlink(temporary.c_str());
     fail(what, path, error);
   };
   File file = open_for_writing(temporary, O_EXCL);
+  for (; !file.is_open() && errno == EEXIST; file = open_for_writing(temporary, O_EXCL)) {
+    temporary = temporary_beside(path);  // left behind by a killed process that had this process's id
+  }
   if (!file.is_open()) fail("write", path, errno);
   if (const int error = write_all(file.descriptor(), bytes)) give_up("write", error);
   if (::fsync(file.descriptor()) != 0) give_up("write", errno);
