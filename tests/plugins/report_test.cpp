@@ -1,1 +1,195 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <espalier/dataset.hpp>
+#include <espalier/report.hpp>
+#include <espalier/results.hpp>
+
+#include "support/stage_bench.hpp"
+
+using namespace espalier;
+using espalier::testing::StageBench;
+using Labels = std::map<std::string, std::string>;
+
+namespace {
+
+Metrics measured(double accuracy) {
+  Metrics out;
+  out.values = {{"accuracy", accuracy}, {"weights", 100}};
+  return out;
+}
+
+/// Image 0 fooled, image 1 not: a robustness of one half.
+Attacks attacked() {
+  Attacks out;
+  out.method = "fgsm";
+  out.epsilon = 0.1;
+  out.rows = {{.image = 0, .label = 0, .predicted = 0, .found = true, .adversarial_class = 1, .distance = 0.1},
+              {.image = 1, .label = 1, .predicted = 1, .adversarial_class = 1}};
+  out.points = Tensor::of<float>({1, 1, 1, 2}, {0.1F, 1.F});
+  out.point_rows = {0};
+  return out;
+}
+
+Verdicts answered() {
+  Verdicts out;
+  out.solver = "abstract.deeppoly";
+  out.rows.resize(4);
+  out.rows[0].verdict = Verdict::robust;
+  out.rows[1].verdict = Verdict::robust;
+  out.rows[2].verdict = Verdict::timeout;
+  for (auto& row : out.rows) row.epsilon = 0.02;
+  for (auto& row : out.rows) row.seconds = 0.5;
+  return out;
+}
+
+Dataset two_images() {
+  Dataset out;
+  out.name = "two";
+  out.classes = {"shoe", "<b>bag</b>"};
+  out.train = {Tensor::of<std::uint8_t>({1, 1, 1, 2}, {0, 0}), Tensor::of<std::int64_t>({1}, {0})};
+  out.test = {Tensor::of<std::uint8_t>({2, 1, 1, 2}, {0, 255, 9, 9}), Tensor::of<std::int64_t>({2}, {0, 1})};
+  return out;
+}
+
+Metrics trained() {
+  Metrics out;
+  out.series = {{"accuracy", {0.5, 0.75}}, {"train_loss", {2, 1}}};
+  return out;
+}
+
+std::string file(const StageBench& bench, const std::string& name) {
+  for (const auto& f : bench.result<Report>("report").files) {
+    if (f.name == name) return f.bytes;
+  }
+  FAIL("no file " << name);
+  return {};
+}
+
+std::size_t times(const std::string& text, std::string_view part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + part.size())) ++count;
+  return count;
+}
+
+StageBench full() {
+  StageBench bench("report.page");
+  for (const std::string variant : {"baseline", "sparse"}) {
+    bench.give("metrics", measured(0.875), {{"variant", variant}});
+    bench.give("attacks", attacked(), {{"variant", variant}});
+    bench.give("verdicts", answered(), {{"variant", variant}, {"epsilon", "0.02"}});
+  }
+  bench.give("history", trained()).give("dataset", two_images());
+  bench.run();
+  return bench;
+}
+
+}  // namespace
+
+TEST_CASE("report: what belongs to one variant stands in one row") {
+  const StageBench bench = full();
+  CHECK(file(bench, "variants.csv") ==
+        "variant,accuracy,\"robustness (fgsm, 0.1)\",weights\nbaseline,0.8750,0.5000,100\nsparse,0.8750,0.5000,100\n");
+  CHECK(file(bench, "verdicts.csv") ==
+        "variant,epsilon,solver,radius,robust,counterexample,unknown,timeout,error,of,mean seconds\n"
+        "baseline,0.02,abstract.deeppoly,0.0200,2,0,1,1,0,4,0.5000\n"
+        "sparse,0.02,abstract.deeppoly,0.0200,2,0,1,1,0,4,0.5000\n");
+  CHECK(file(bench, "attacks.csv") ==
+        "variant,method,radius,images,correct,adversarial found,robustness,mean distance\n"
+        "baseline,fgsm,0.1000,2,2,1,0.5000,0.1000\nsparse,fgsm,0.1000,2,2,1,0.5000,0.1000\n");
+  CHECK(file(bench, "training.csv") == "epochs,last accuracy,last train loss\n2,0.7500,1\n");
+  CHECK(file(bench, "history.csv") == "epoch,accuracy,train loss\n1,0.5000,2\n2,0.7500,1\n");
+  CHECK(file(bench, "report.md").find("| baseline | 0.8750 | 0.5000 | 100 |") != std::string::npos);
+}
+
+TEST_CASE("report: the page stands alone and has a place for what the engine adds") {
+  const std::string html = file(full(), "report.html");
+  CHECK(times(html, Report::kGraphMark) == 1);
+  CHECK(times(html, Report::kProvenanceMark) == 1);
+  CHECK(times(html, "<link") == 0);
+  CHECK(times(html, "@import") == 0);
+  CHECK(times(html, "url(") == 0);
+  CHECK(times(html, "src=") == times(html, "src=\"data:"));
+  CHECK(html.find("<td>baseline</td><td class=\"number\">0.8750</td>") != std::string::npos);
+}
+
+TEST_CASE("report: equal inputs give equal bytes") {
+  const StageBench a = full();
+  const StageBench b = full();
+  for (const auto& f : a.result<Report>("report").files) CHECK(f.bytes == file(b, f.name));
+}
+
+TEST_CASE("report: names cannot put HTML into the page") {
+  StageBench bench("report.page");
+  const std::string bad = "<script>alert(\"1\")</script>";
+  bench.set("title", Value(bad)).set("text", Value(bad));
+  Metrics metrics = measured(0.5);
+  metrics.values[bad] = 1;
+  bench.give("metrics", metrics, {{"variant", bad}}).give("attacks", attacked(), {{"variant", bad}});
+  bench.give("dataset", two_images()).run();
+  const std::string html = file(bench, "report.html");
+  CHECK(html.find(bad) == std::string::npos);
+  CHECK(html.find("alert(\"1\")") == std::string::npos);
+  CHECK(html.find("<b>bag") == std::string::npos);
+  CHECK(times(html, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;") >= 5);
+  CHECK(file(bench, "report.md").find("\n<script>") == std::string::npos);
+}
+
+TEST_CASE("report: JSON keeps every digit, and a NaN is nothing") {
+  StageBench bench("report.page");
+  bench.give("metrics", measured(1.0 / 3), {{"variant", "a"}});
+  bench.give("metrics", measured(std::numeric_limits<double>::quiet_NaN()), {{"variant", "b"}}).run();
+  const auto json = nlohmann::json::parse(file(bench, "report.json"));
+  const auto& rows = json.at("tables").at("variants").at("rows");
+  CHECK(rows.at(0).at(1).get<double>() == 1.0 / 3);
+  CHECK(rows.at(1).at(1).is_null());
+  CHECK(file(bench, "report.html").find("<td>b</td><td class=\"number\">-</td>") != std::string::npos);
+}
+
+TEST_CASE("report: unlabelled artifacts are numbered, nothing at all is a report too") {
+  StageBench bench("report.page");
+  bench.give("metrics", measured(0.5)).give("metrics", measured(0.25)).run();
+  CHECK(file(bench, "variants.csv") == "no,accuracy,weights\n1,0.5000,100\n2,0.2500,100\n");
+  StageBench nothing("report.page");
+  nothing.run();
+  CHECK(nothing.result<Report>("report").files.size() == 3);
+  CHECK(nlohmann::json::parse(file(nothing, "report.json")).at("tables").empty());
+}
+
+TEST_CASE("report: images are shown with their adversarial version") {
+  const std::string html = file(full(), "report.html");
+  // The original once, and for each of two variants the adversarial image and the difference.
+  CHECK(times(html, "<img ") == 5);
+  CHECK(times(html, "shoe &rarr; &lt;b&gt;bag&lt;/b&gt;, distance 0.1") == 2);
+
+  StageBench none("report.page");
+  none.set("samples", Value(std::int64_t{0}));
+  none.give("attacks", attacked()).give("dataset", two_images()).run();
+  CHECK(times(file(none, "report.html"), "<img ") == 0);
+
+  Instances others;
+  others.rows = {{.image = 1, .label = 1, .target = {}, .epsilon = 0.1}};
+  StageBench asked("report.page");
+  asked.give("attacks", attacked()).give("dataset", two_images()).give("instances", others).run();
+  CHECK(times(file(asked, "report.html"), "<img ") == 0);
+}
+
+TEST_CASE("report: attacks on other images than the data set's are refused") {
+  Attacks far = attacked();
+  far.rows[0].image = 7;
+  StageBench bench("report.page");
+  bench.give("attacks", far).give("dataset", two_images());
+  CHECK_THROWS_AS(bench.run(), Error);
+  Attacks wide = attacked();
+  wide.points = Tensor::of<float>({1, 1, 1, 3}, {0, 0, 0});
+  StageBench other("report.page");
+  other.give("attacks", wide).give("dataset", two_images());
+  CHECK_THROWS_AS(other.run(), Error);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <espalier/report.hpp>
+
+namespace espalier::report {
+
+/// Title, text and the tables as Markdown.
+std::string markdown_report(std::string_view title, std::string_view text, const std::vector<Table>& tables);
+/// {"title": ..., "tables": {name: {"columns": [...], "rows": [[...], ...]}}}; numbers with all their digits, null
+/// where there is nothing.
+std::string json_report(std::string_view title, const std::vector<Table>& tables);
+
+}  // namespace espalier::report

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "html.hpp"
+
+#include <fmt/format.h>
+
+namespace espalier::report {
+namespace {
+
+constexpr std::string_view kStyle = R"(
+:root { color-scheme: light dark; --ink: #1d2330; --soft: #5c6679; --line: #d9dee7; --paper: #fff; --band: #f4f6f9;
+  --accent: #1f6f54; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e8ef; --soft: #98a2b5; --line: #323a49; --paper: #14181f; --band: #1c222c; --accent: #6cc7a3; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.55 system-ui, sans-serif; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .75rem; border-bottom: 3px solid var(--accent);
+  padding-bottom: .6rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.25rem; margin: 2.5rem 0 .75rem; }
+p { max-width: 46rem; }
+.wide { overflow: auto; max-height: 80vh; border: 1px solid var(--line); border-radius: 6px; }
+table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .4rem .75rem; text-align: left; white-space: nowrap; }
+th { position: sticky; top: 0; background: var(--band); color: var(--soft); font-weight: 600; }
+tbody tr + tr td { border-top: 1px solid var(--line); }
+tbody tr:hover td { background: var(--band); }
+.number { text-align: right; }
+.samples { display: grid; gap: 1rem; }
+.sample { display: flex; flex-wrap: wrap; gap: .75rem 1rem; border: 1px solid var(--line); border-radius: 6px;
+  padding: .75rem; break-inside: avoid; }
+figure { margin: 0; width: 8.5rem; }
+figure.pair { width: 17.5rem; }
+figure img { width: 8.25rem; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; background: #000; }
+figcaption { font-size: .8rem; line-height: 1.35; color: var(--soft); overflow-wrap: anywhere; }
+svg { max-width: 100%; height: auto; }
+@media print { body { max-width: none; padding: 0; } .wide { overflow: visible; max-height: none; border: 0; }
+  th { position: static; } }
+)";
+
+std::string_view cell_class(const Cell& cell) {
+  return std::holds_alternative<Number>(cell) ? " class=\"number\"" : "";
+}
+
+/// A column whose first cell that is there is a number has its heading flush right, too.
+bool is_numeric(const Table& table, std::size_t column) {
+  for (const auto& row : table.rows) {
+    if (!std::holds_alternative<std::monostate>(row[column])) return std::holds_alternative<Number>(row[column]);
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string html_paragraphs(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto end = text.find("\n\n");
+    const auto paragraph = text.substr(0, end);
+    if (paragraph.find_first_not_of(" \n") != paragraph.npos) out += "<p>" + escaped(paragraph) + "</p>\n";
+    text.remove_prefix(end == text.npos ? text.size() : end + 2);
+  }
+  return out;
+}
+
+std::string html_table(const Table& table) {
+  std::string out = "<div class=\"wide\"><table>\n<thead><tr>";
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    out += fmt::format("<th{}>{}</th>", is_numeric(table, i) ? " class=\"number\"" : "", escaped(table.columns[i]));
+  }
+  out += "</tr></thead>\n<tbody>\n";
+  for (const auto& row : table.rows) {
+    out += "<tr>";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool nothing = std::holds_alternative<std::monostate>(row[i]);
+      const auto look = nothing && is_numeric(table, i) ? " class=\"number\"" : cell_class(row[i]);
+      out += fmt::format("<td{}>{}</td>", look, nothing ? "-" : escaped(cell_text(row[i])));
+    }
+    out += "</tr>\n";
+  }
+  return out + "</tbody></table></div>\n";
+}
+
+std::string html_section(std::string_view heading, std::string_view body) {
+  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", escaped(heading), body);
+}
+
+std::string html_page(std::string_view title, std::string_view body) {
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}</body>\n</html>\n",
+      escaped(title), kStyle, body);
+}
+
+}  // namespace espalier::report

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <espalier/report.hpp>
+#include <espalier/stage.hpp>
+
+namespace espalier::report {
+
+using Labels = std::map<std::string, std::string>;
+
+/// "baseline, epsilon 0.1"; empty when there are no labels.
+std::string labels_text(const Labels& labels);
+
+/// What the gathering ports brought.
+struct Findings {
+  std::vector<Gathered> metrics;
+  std::vector<Gathered> attacks;
+  std::vector<Gathered> verdicts;
+  std::vector<Gathered> history;
+};
+
+struct Tables {
+  std::vector<Table> shown;  ///< on the page and in files
+  std::vector<Table> kept;   ///< too long for the page: in files only
+};
+
+/// A table for all that there is data for.
+Tables tables_of(const Findings& findings);
+
+}  // namespace espalier::report
