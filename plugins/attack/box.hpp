@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+namespace espalier::attack {
+
+/// The range of one pixel: the reals within `epsilon` of `centre` that lie in [low, high].
+struct PixelRange {
+  float centre = 0;
+  double epsilon = 0;
+  double low = 0;
+  double high = 1;
+
+  /// Decided exactly. The difference of two floats need not be a double, so its rounding error is asked as well: it
+  /// decides when the rounded difference is epsilon itself (two-sum, Knuth).
+  bool contains(float x) const {
+    if (!(low <= x && x <= high)) return false;
+    const double far = std::max(x, centre);
+    const double near = std::min(x, centre);
+    const double difference = far - near;
+    const double other = difference + near;
+    const double error = (far - other) - (near - (other - difference));
+    return difference < epsilon || (difference == epsilon && error <= 0);
+  }
+
+  /// The float of the range nearest to `x`, or one beside it: rounded towards the centre, never out of the range. The
+  /// centre for a NaN. Needs: contains(centre).
+  float nearest(double x) const {
+    const double there = std::clamp(std::clamp(x, centre - epsilon, centre + epsilon), low, high);
+    auto candidate = static_cast<float>(there);
+    for (int step = 0; step < 3; ++step) {
+      if (contains(candidate)) return candidate;
+      candidate = std::nextafter(candidate, centre);
+    }
+    return centre;
+  }
+};
+
+}  // namespace espalier::attack
