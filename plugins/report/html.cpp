@@ -29,6 +29,8 @@ tbody tr:hover td { background: var(--band); }
 .samples { display: grid; gap: 1rem; }
 .sample { display: flex; flex-wrap: wrap; gap: .75rem 1rem; border: 1px solid var(--line); border-radius: 6px;
   padding: .75rem; break-inside: avoid; }
+.plot { overflow-x: auto; margin: 0 0 1.5rem; }
+.plot h3 { font-size: 1rem; margin: 0 0 .4rem; }
 figure { margin: 0; width: 8.5rem; }
 figure.pair { width: 17.5rem; }
 figure img { width: 8.25rem; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; background: #000; }
@@ -115,6 +117,9 @@ std::string html_page(std::string_view title, std::string_view body) {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      // The browser holds the page to what it promises: nothing is fetched. Vega compiles its expressions.
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+      "style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'\">\n"
       "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}</body>\n</html>\n",
       escaped(title), kStyle, body);
 }

@@ -7,6 +7,7 @@
 
 #include "files.hpp"
 #include "html.hpp"
+#include "plots.hpp"
 #include "samples.hpp"
 #include "stages.hpp"
 #include "tables.hpp"
@@ -22,6 +23,8 @@ struct Params {
 
 std::string html_report(const Params& p, Context& ctx, const Findings& findings, const std::vector<Table>& tables) {
   std::string body = html_paragraphs(p.text);
+  const std::string plots = html_plots(findings);
+  if (!plots.empty()) body += html_section("At a glance", plots);
   for (const Table& table : tables) body += html_section(table.caption, html_table(table));
   if (const auto* dataset = ctx.in_optional<Dataset>("dataset")) {
     const auto* instances = ctx.in_optional<Instances>("instances");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -22,7 +23,7 @@ namespace {
 
 Metrics measured(double accuracy) {
   Metrics out;
-  out.values = {{"accuracy", accuracy}, {"weights", 100}};
+  out.values = {{"accuracy", accuracy}, {"remaining_weights", 100}};
   return out;
 }
 
@@ -79,6 +80,16 @@ std::size_t times(const std::string& text, std::string_view part) {
   return count;
 }
 
+/// The page but for its scripts, in which anything may be quoted.
+std::string without_scripts(std::string html) {
+  for (auto at = html.find("<script>"); at != html.npos; at = html.find("<script>", at)) {
+    const auto end = html.find("</script>", at);
+    REQUIRE(end != html.npos);
+    html.erase(at, end + 9 - at);
+  }
+  return html;
+}
+
 StageBench full() {
   StageBench bench("report.page");
   for (const std::string variant : {"baseline", "sparse"}) {
@@ -96,7 +107,8 @@ StageBench full() {
 TEST_CASE("report: what belongs to one variant stands in one row") {
   const StageBench bench = full();
   CHECK(file(bench, "variants.csv") ==
-        "variant,accuracy,\"robustness (fgsm, 0.1)\",weights\nbaseline,0.8750,0.5000,100\nsparse,0.8750,0.5000,100\n");
+        "variant,accuracy,\"robustness (fgsm, 0.1)\",remaining "
+        "weights\nbaseline,0.8750,0.5000,100\nsparse,0.8750,0.5000,100\n");
   CHECK(file(bench, "verdicts.csv") ==
         "variant,epsilon,solver,radius,robust,counterexample,unknown,timeout,error,of,mean seconds\n"
         "baseline,0.02,abstract.deeppoly,0.0200,2,0,1,1,0,4,0.5000\n"
@@ -113,11 +125,29 @@ TEST_CASE("report: the page stands alone and has a place for what the engine add
   const std::string html = file(full(), "report.html");
   CHECK(times(html, Report::kGraphMark) == 1);
   CHECK(times(html, Report::kProvenanceMark) == 1);
-  CHECK(times(html, "<link") == 0);
-  CHECK(times(html, "@import") == 0);
-  CHECK(times(html, "url(") == 0);
-  CHECK(times(html, "src=") == times(html, "src=\"data:"));
+  CHECK(times(html, "<script") == times(html, "<script>"));  // none has a source elsewhere
+  CHECK(times(html, "Content-Security-Policy\" content=\"default-src 'none';") == 1);
+  const std::string page = without_scripts(html);
+  for (const std::string fetch : {"<link", "@import", "url(", "href=", "http:", "https:", "<iframe"}) {
+    CAPTURE(fetch);
+    CHECK(times(page, fetch) == 0);
+  }
+  CHECK(times(page, "src=") == times(page, "src=\"data:image/png;base64,"));
   CHECK(html.find("<td>baseline</td><td class=\"number\">0.8750</td>") != std::string::npos);
+}
+
+TEST_CASE("report: a plot is drawn of what there is data for, and of nothing else") {
+  const std::string html = file(full(), "report.html");
+  CHECK(times(html, "<script>espalier_draw(") == 4);
+  CHECK(html.find(R"({"row":"sparse","series":"robustness (fgsm, 0.1)","value":0.5
+})") != std::string::npos);
+  CHECK(html.find(R"({"row":"sparse","size":100.0,"value":0.875})") != std::string::npos);
+CHECK(html.find(R"({"series":"1: train_loss","epoch":2,"value":1.0})") != std::string::npos);
+CHECK(times(html, "<noscript>") == 1);
+
+StageBench unknown("report.page");
+unknown.give("metrics", measured(std::numeric_limits<double>::quiet_NaN())).run();
+CHECK(times(file(unknown, "report.html"), "<script>") == 0);
 }
 
 TEST_CASE("report: equal inputs give equal bytes") {
@@ -156,7 +186,7 @@ TEST_CASE("report: JSON keeps every digit, and a NaN is nothing") {
 TEST_CASE("report: unlabelled artifacts are numbered, nothing at all is a report too") {
   StageBench bench("report.page");
   bench.give("metrics", measured(0.5)).give("metrics", measured(0.25)).run();
-  CHECK(file(bench, "variants.csv") == "no,accuracy,weights\n1,0.5000,100\n2,0.2500,100\n");
+  CHECK(file(bench, "variants.csv") == "no,accuracy,remaining weights\n1,0.5000,100\n2,0.2500,100\n");
   StageBench nothing("report.page");
   nothing.run();
   CHECK(nothing.result<Report>("report").files.size() == 3);
