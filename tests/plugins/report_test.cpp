@@ -139,15 +139,14 @@ TEST_CASE("report: the page stands alone and has a place for what the engine add
 TEST_CASE("report: a plot is drawn of what there is data for, and of nothing else") {
   const std::string html = file(full(), "report.html");
   CHECK(times(html, "<script>espalier_draw(") == 4);
-  CHECK(html.find(R"({"row":"sparse","series":"robustness (fgsm, 0.1)","value":0.5
-})") != std::string::npos);
+  CHECK(html.find(R"json({"row":"sparse","series":"robustness (fgsm, 0.1)","value":0.5})json") != std::string::npos);
   CHECK(html.find(R"({"row":"sparse","size":100.0,"value":0.875})") != std::string::npos);
-CHECK(html.find(R"({"series":"1: train_loss","epoch":2,"value":1.0})") != std::string::npos);
-CHECK(times(html, "<noscript>") == 1);
+  CHECK(html.find(R"({"series":"1: train_loss","epoch":2,"value":1.0})") != std::string::npos);
+  CHECK(times(html, "<noscript>") == 1);
 
-StageBench unknown("report.page");
-unknown.give("metrics", measured(std::numeric_limits<double>::quiet_NaN())).run();
-CHECK(times(file(unknown, "report.html"), "<script>") == 0);
+  StageBench unknown("report.page");
+  unknown.give("metrics", measured(std::numeric_limits<double>::quiet_NaN())).run();
+  CHECK(times(file(unknown, "report.html"), "<script>") == 0);
 }
 
 TEST_CASE("report: equal inputs give equal bytes") {
