@@ -13,29 +13,6 @@
 namespace espalier::run {
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 /// The node and what it was made from, in the order of the plan.
 std::vector<int> lineage(const pipeline::Plan& plan, int node) {
   std::vector<bool> in(plan.nodes().size());
@@ -52,7 +29,7 @@ std::vector<int> lineage(const pipeline::Plan& plan, int node) {
 
 std::string row_of(const std::vector<std::string>& cells, std::string_view tag) {
   std::string row = "<tr>";
-  for (const std::string& cell : cells) row += fmt::format("<{0}>{1}</{0}>", tag, escaped(cell));
+  for (const std::string& cell : cells) row += fmt::format("<{0}>{1}</{0}>", tag, core::escaped_html(cell));
   return row + "</tr>\n";
 }
 
