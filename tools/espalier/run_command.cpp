@@ -183,6 +183,7 @@ Summary execute(Session& session, run::Resolution resolution, const Options& opt
   record.failed = report.failed;
   record.skipped = report.skipped;
   record.state = state_of(session.plan, report.keys);
+  if (!options.only.empty() && before) record.keys = before->keys;  // the rest is still what the pipeline made last
   note_nodes(session, report, record, before);
   summary.exit_code = exit_code_of(report);
   summary.reports = export_reports(session, report, folder);
