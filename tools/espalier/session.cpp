@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "cache/explanation.hpp"
+#include "core/blas.hpp"
 #include "core/machine.hpp"
 
 namespace espalier::cli {
@@ -77,6 +78,7 @@ Workshop::Workshop(const Options& options, const core::Path& beside)
 Session::Session(const Options& options, const core::Path& folder)
     : workshop(options, folder), lanes(run::default_lanes(options.jobs)) {
   surroundings.machine = core::numeric_surroundings();
+  surroundings.blas = [] { return core::blas().version; };
   surroundings.trust_binary = options.trust_binary;
   surroundings.lane = [this](const StageSpec& stage) { return threads_and_device(lanes, stage); };
   surroundings.file_digest = remembering_file_digests(workshop.disk);
@@ -89,10 +91,15 @@ std::unique_ptr<Session> Session::open(const Options& options) {
     fmt::print(stderr, "{}: {}\n", refused.named_explicitly ? "error" : "warning", refused.why);
     bad_plugin |= refused.named_explicitly;
   }
+  std::error_code unknown;
+  if (std::filesystem::is_directory(options.pipeline, unknown)) {
+    throw Error(Code::request, fmt::format("'{}' is a folder, not a pipeline", options.pipeline),
+                "give the path of a .toml file");
+  }
   const auto text = session->workshop.disk.read(options.pipeline);
   if (!text) {
-    fmt::print(stderr, "espalier: there is no pipeline '{}'\n", options.pipeline);
-    return nullptr;
+    throw Error(Code::request, fmt::format("there is no pipeline '{}'", options.pipeline),
+                "give the path of a .toml file; pipelines/quickstart.toml is one to begin with");
   }
   Diagnostics findings;
   session->document = pipeline::Document::parse(options.pipeline, *text, findings);
@@ -115,7 +122,12 @@ std::unique_ptr<Session> Session::open(const Options& options) {
 }
 
 run::Resolution Session::resolve() {
-  return run::resolve(plan, workshop.registry, workshop.store, surroundings, run_options);
+  run::Resolution resolution = run::resolve(plan, workshop.registry, workshop.store, surroundings, run_options);
+  for (const cache::Store::Problem& problem : workshop.store.take_found_damaged()) {
+    fmt::print(stderr, "warning: {}; what made it runs again\n", problem.text);
+  }
+  workshop.store.save_index();  // what was read to see whether it is whole is not read again
+  return resolution;
 }
 
 std::optional<cache::Ingredients> Session::last_ingredients(int node) {
