@@ -55,7 +55,8 @@ NodeRunner::Made NodeRunner::make(int node, const Seat& seat, NodeLog& log) {
                        .node = node,
                        .seat = seat,
                        .stop = setup_.stop,
-                       .scratch_root = setup_.options.scratch_root},
+                       .scratch_root = setup_.options.scratch_root,
+                       .folder = setup_.plan.folder()},
                       log, setup_.observer);
   const auto start = std::chrono::steady_clock::now();
   const double cpu_start = thread_cpu_seconds();
