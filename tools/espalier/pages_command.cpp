@@ -45,7 +45,7 @@ candidates=(${candidates:#})
 if (( $#candidates )); then compadd -a candidates; else _files; fi
 )";
 constexpr std::string_view kFish = R"(# fish completion for espalier
-complete -c espalier -a '(espalier complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+complete -c espalier -a '(espalier complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
 )";
 
 /// As roff wants it: no line starts a request by accident, and a hyphen can be copied as one.

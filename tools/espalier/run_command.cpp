@@ -49,10 +49,12 @@ constexpr int kReasonsShown = 8;
 /// Of nodes that have a result already: what never ran needs no reason.
 void say_why(Session& session, const run::Resolution& resolution, const Options& options) {
   if (options.progress == "none" || options.progress == "json") return;
+  const auto& before = session.last_run();
+  if (!before) return;
   int shown = 0;
   int left = 0;
   for (std::size_t i = 0; i < resolution.state.size(); ++i) {
-    if (resolution.state[i] != run::Known::will_run || !session.last_ingredients(static_cast<int>(i))) continue;
+    if (resolution.state[i] != run::Known::will_run || !before->keys.contains(session.plan.nodes()[i].name)) continue;
     if (shown == kReasonsShown) {
       ++left;
       continue;
@@ -81,11 +83,9 @@ std::unique_ptr<run::Observer> progress_display(const Options& options, const co
 /// What is known of a run before it starts. Nodes that have still to run keep the keys of the run before, so that
 /// `explain` can compare even when this run never ends.
 cache::RunRecord opening_record(Session& session, const run::Resolution& resolution, const Options& options) {
-  Workshop& workshop = session.workshop;
-  const auto latest = workshop.runs.latest(session.plan.name());
-  const auto before = latest ? workshop.runs.read(latest->id) : std::nullopt;
+  const auto& before = session.last_run();
   cache::RunRecord record;
-  record.id = workshop.runs.new_id(session.plan.name());
+  record.id = session.workshop.runs.new_id(session.plan.name());
   record.pipeline = session.plan.name();
   record.file = options.pipeline;
   record.started = core::utc_now();

@@ -138,13 +138,17 @@ run::Resolution Session::resolve() {
   return run::resolve(plan, workshop.registry, workshop.store, surroundings, run_options);
 }
 
-std::optional<cache::Ingredients> Session::last_ingredients(int node) {
+const std::optional<cache::RunRecord>& Session::last_run() {
   if (!std::exchange(last_run_read_, true)) {
     if (const auto latest = workshop.runs.latest(plan.name())) last_run_ = workshop.runs.read(latest->id);
   }
-  if (!last_run_) return std::nullopt;
-  const auto key = last_run_->keys.find(plan.nodes()[static_cast<std::size_t>(node)].name);
-  if (key == last_run_->keys.end()) return std::nullopt;
+  return last_run_;
+}
+
+std::optional<cache::Ingredients> Session::last_ingredients(int node) {
+  if (!last_run()) return std::nullopt;
+  const auto key = last_run()->keys.find(plan.nodes()[static_cast<std::size_t>(node)].name);
+  if (key == last_run()->keys.end()) return std::nullopt;
   const auto digest = Digest::from_hex(key->second);
   const auto action = digest ? workshop.store.action(*digest) : std::nullopt;
   return action ? std::optional(action->ingredients) : std::nullopt;

@@ -56,6 +56,8 @@ class Session {
   run::RunOptions run_options;
 
   run::Resolution resolve();
+  /// The newest run of the pipeline, read when it is first asked for.
+  const std::optional<cache::RunRecord>& last_run();
   /// The ingredients a node's result had the last time the pipeline ran, if that is known.
   std::optional<cache::Ingredients> last_ingredients(int node);
 
