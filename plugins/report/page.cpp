@@ -59,6 +59,7 @@ void run(const Params& p, Context& ctx) {
 
 void describe_page(PluginBuilder& plugin) {
   plugin.stage("page", run)
+      .revision(2)
       .doc("Writes what was found as one HTML page without network access, as Markdown, as JSON and as CSV tables.")
       .revision(2)
       .inputs<Metrics>("metrics", "measured networks; a row each, a column a value")
