@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#define ESPALIER_ISA baseline
+#define ESPALIER_ISA_NAME "baseline"
+#define ESPALIER_WIDTH 4
+#define ESPALIER_CHUNK 2
+#include "kernels_body.hpp"
