@@ -45,7 +45,7 @@ class GraphReader {
     const Shape shape = at_place(fmt::format("input '{}'", input.name), [&] { return shape_of(input); });
     Builder net(sample_shape(shape));
     values_.emplace(input.name, Flow(0, shape));
-    read_initializers();
+    note_initializers();
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (needed_[i]) work(graph_.nodes[i], net);
     }
@@ -131,12 +131,20 @@ class GraphReader {
     return out;
   }
 
-  void read_initializers() {
+  void note_initializers() {
     for (const TensorProto& t : graph_.initializers) {
-      if (uses_.contains(t.name) && !values_.emplace(t.name, constant_from(t)).second) {
-        throw Error(Code::damaged, fmt::format("there are two initializers '{}'", t.name));
+      if (!initializers_.emplace(t.name, &t).second || values_.contains(t.name)) {
+        throw Error(Code::damaged, fmt::format("there are two values '{}'", t.name));
       }
     }
+  }
+
+  /// The value of that name; an initializer becomes one when it is first asked for.
+  Value* value_of(const std::string& name) {
+    if (const auto value = values_.find(name); value != values_.end()) return &value->second;
+    const auto initializer = initializers_.find(name);
+    if (initializer == initializers_.end()) return nullptr;
+    return &values_.emplace(name, constant_from(*initializer->second)).first->second;
   }
 
   std::vector<const Value*> inputs_of(const NodeProto& node) {
@@ -146,13 +154,13 @@ class GraphReader {
         out.push_back(nullptr);
         continue;
       }
-      const auto value = values_.find(name);
-      if (value == values_.end()) {
+      Value* value = value_of(name);
+      if (value == nullptr) {
         throw Error(Code::damaged, fmt::format("it takes '{}', which nothing before it makes", name));
       }
-      auto* flow = std::get_if<Flow>(&value->second);
+      auto* flow = std::get_if<Flow>(value);
       if (flow != nullptr && uses_[name] > 1) flow->shared = true;
-      out.push_back(&value->second);
+      out.push_back(value);
     }
     return out;
   }
@@ -162,17 +170,28 @@ class GraphReader {
       if (node.outputs.empty()) throw Error(Code::damaged, "it has no output");
       require_known_operator(node);
       Call call(node, inputs_of(node), opset_, net);
-      if (!values_.emplace(node.outputs[0], evaluate(call, node.op)).second) {
-        throw Error(Code::damaged, fmt::format("it makes '{}', which is made before", node.outputs[0]));
+      Value result = evaluate(call, node.op);
+      for (const std::string& name : node.inputs) forget(name);
+      if (initializers_.contains(node.outputs[0]) || !values_.emplace(node.outputs[0], std::move(result)).second) {
+        throw Error(Code::damaged, fmt::format("it makes '{}', which is there before", node.outputs[0]));
       }
     });
+  }
+
+  /// Gives the memory of a constant back when its last user is done: layers hold what they need of it.
+  void forget(const std::string& name) {
+    const auto value = values_.find(name);
+    if (value == values_.end() || !std::holds_alternative<Tensor>(value->second)) return;
+    if (++done_[name] == uses_[name]) values_.erase(value);
   }
 
   const GraphProto& graph_;
   std::int64_t opset_;
   std::unordered_map<std::string, std::size_t> maker_;  ///< of every name a node makes
   std::vector<bool> needed_;
-  std::unordered_map<std::string, int> uses_;
+  std::unordered_map<std::string, int> uses_;  ///< by needed nodes, and by the output
+  std::unordered_map<std::string, int> done_;  ///< how many of them are
+  std::unordered_map<std::string, const TensorProto*> initializers_;
   std::unordered_map<std::string, Value> values_;
 };
 
