@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <espalier/plugin.hpp>
+
+namespace espalier::exchange {
+
+void describe_onnx(PluginBuilder& plugin);
+
+}  // namespace espalier::exchange
