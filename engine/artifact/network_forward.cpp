@@ -118,7 +118,55 @@ Values avg_pool(const AvgPool& op, const Image& in, const Shape& out_shape) {
   return out;
 }
 
+Values affine(const Affine& op, Values values) {
+  const auto scale = op.scale.as<float>();
+  const auto shift = op.shift.as<float>();
+  const auto divisor = op.divisor.as<float>();  // empty: 1
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double scaled = double{scale[i]} * values[i];
+    values[i] = (divisor.empty() ? scaled : scaled / double{divisor[i]}) + double{shift[i]};
+  }
+  return values;
+}
+
+Values moved(const std::vector<std::int64_t>& from, const Values& in) {
+  Values out;
+  out.reserve(from.size());
+  for (const std::int64_t i : from) out.push_back(i < 0 ? 0.0 : in[static_cast<std::size_t>(i)]);
+  return out;
+}
+
 }  // namespace
+
+std::vector<std::int64_t> sources(const Transpose& op, const Shape& in) {
+  const std::size_t rank = in.size();
+  Shape strides(rank, 1);  // of the input's axes
+  for (std::size_t i = rank; i-- > 1;) strides[i - 1] = strides[i] * in[i];
+  std::vector<std::int64_t> out{0};
+  for (const std::int64_t axis : op.order) {
+    const auto a = static_cast<std::size_t>(axis);
+    std::vector<std::int64_t> longer;
+    longer.reserve(out.size() * static_cast<std::size_t>(in[a]));
+    for (const std::int64_t base : out) {
+      for (std::int64_t i = 0; i < in[a]; ++i) longer.push_back(base + i * strides[a]);
+    }
+    out = std::move(longer);
+  }
+  return out;
+}
+
+std::vector<std::int64_t> sources(const Pad& op, const Shape& in) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t c = 0; c < in[0]; ++c) {
+    for (std::int64_t y = -op.before[0]; y < in[1] + op.after[0]; ++y) {
+      for (std::int64_t x = -op.before[1]; x < in[2] + op.after[1]; ++x) {
+        const bool inside = y >= 0 && y < in[1] && x >= 0 && x < in[2];
+        out.push_back(inside ? (c * in[1] + y) * in[2] + x : -1);
+      }
+    }
+  }
+  return out;
+}
 
 std::vector<double> Network::forward(std::span<const double> input) const {
   if (static_cast<std::int64_t>(input.size()) != element_count(input_shape_)) {
@@ -140,7 +188,10 @@ std::vector<double> Network::forward(std::span<const double> input) const {
                    [&](const Flatten&) { return in; },
                    [&](const AvgPool& op) {
                      return avg_pool(op, {in, in_shape}, out_shape);
-                   }},
+                   },
+                   [&](const Affine& op) { return affine(op, in); }, [&](const Reshape&) { return in; },
+                   [&](const Transpose& op) { return moved(sources(op, in_shape), in); },
+                   [&](const Pad& op) { return moved(sources(op, in_shape), in); }},
         layer.op));
   }
   return std::move(values.back());
