@@ -85,6 +85,10 @@ void describe_networks(std::string& out) {
   Layout<BatchNorm>(out, "BatchNorm")("gamma", &BatchNorm::gamma)("beta", &BatchNorm::beta)("mean", &BatchNorm::mean)(
       "variance", &BatchNorm::variance)("epsilon", &BatchNorm::epsilon);
   Layout<AvgPool>(out, "AvgPool")("kernel", &AvgPool::kernel)("stride", &AvgPool::stride)("padding", &AvgPool::padding);
+  Layout<Affine>(out, "Affine")("scale", &Affine::scale)("shift", &Affine::shift)("divisor", &Affine::divisor);
+  Layout<Reshape>(out, "Reshape")("shape", &Reshape::shape);
+  Layout<Transpose>(out, "Transpose")("order", &Transpose::order);
+  Layout<Pad>(out, "Pad")("before", &Pad::before)("after", &Pad::after);
   Layout<Layer>(out, "Layer")("name", &Layer::name)("op", &Layer::op)("inputs", &Layer::inputs);
   size_only<Network>(out, "Network");
 }

@@ -12,6 +12,7 @@
 #include <espalier/replay.hpp>
 
 #include "artifact/ball.hpp"
+#include "artifact/plain.hpp"
 #include "artifact/running_error.hpp"
 
 namespace espalier::inline v1 {
@@ -24,36 +25,6 @@ using exact::Dyadic;
 using exact::Exact;
 using Cases = std::vector<Property::Case>;
 using Balls = std::vector<Ball>;
-
-/// The arithmetic of inference in single precision, for Walk: every operation rounds, sums run in order of index.
-struct Float32 {
-  struct Number {
-    float value = 0;
-    explicit Number(double x) : value(static_cast<float>(x)) {}
-  };
-  class Sum {
-   public:
-    void add(double factor, Number x) { sum_ += static_cast<float>(factor) * x.value; }
-    Number take(double bias) const { return Number(sum_ + static_cast<float>(bias)); }
-
-   private:
-    float sum_ = 0;
-  };
-  class Norm {
-   public:
-    explicit Norm(const artifact::Channel& channel) : channel_(channel) {}
-    Number operator()(Number x) const {
-      const float spread = std::sqrt(channel_.variance + static_cast<float>(channel_.epsilon));
-      return Number((x.value - channel_.mean) / spread * channel_.gamma + channel_.beta);
-    }
-
-   private:
-    artifact::Channel channel_;
-  };
-  static Number relu(Number x) { return x.value < 0 ? Number(0) : x; }
-  static Number plus(Number a, Number b) { return Number(a.value + b.value); }
-  static Number divided(Number x, double by) { return Number(x.value / static_cast<float>(by)); }
-};
 
 template <class A>
 std::vector<typename A::Number> outputs(const Network& network, std::span<const double> point) {
@@ -75,7 +46,7 @@ std::optional<Balls> rounded_outputs(const Network& network, std::span<const dou
 
 std::optional<Balls> float32_outputs(const Network& network, std::span<const double> point) {
   Balls balls;
-  for (const Float32::Number y : outputs<Float32>(network, point)) {
+  for (const artifact::Plain<float>::Number y : outputs<artifact::Plain<float>>(network, point)) {
     if (!std::isfinite(y.value)) return std::nullopt;
     balls.emplace_back(y.value);
   }
@@ -219,6 +190,7 @@ Cases cases_of(const Instances::Row& row, std::int64_t classes) {
 }  // namespace
 
 Replay replay(const Network& network, std::span<const double> point, const Property& property) {
+  property.validate();
   require_fit("the witness", static_cast<std::int64_t>(point.size()), network.input_shape());
   require_fit("the property's input", property.inputs, network.input_shape());
   require_fit("the property's output", property.outputs, network.output_shape());

@@ -23,7 +23,7 @@ struct Channel {
 /// One sample through a network in any arithmetic. An arithmetic A says what a number is and how to do five things
 /// with it:
 ///
-///   class Number { explicit Number(double x); };
+///   class Number { Number(); explicit Number(double x); };  // without a value: 0
 ///   class Sum { void add(double factor, const Number& x); Number take(double bias) const; };  // of factor x, plus
 ///   bias class Norm { explicit Norm(const Channel& channel); Number operator()(const Number& x) const; }; static
 ///   Number relu(const Number& x); static Number plus(const Number& a, const Number& b); static Number divided(const
@@ -49,7 +49,10 @@ class Walk {
                      [&](const Conv2d& op) { return convolution(op, in, from, to); },
                      [&](const BatchNorm& op) { return batch_norm(op, in); }, [&](const Relu&) { return relu(in); },
                      [&](const Add&) { return sum(in, values_[static_cast<std::size_t>(layer.inputs[1])]); },
-                     [&](const Flatten&) { return in; }, [&](const AvgPool& op) { return average(op, in, from, to); }},
+                     [&](const Flatten&) { return in; }, [&](const AvgPool& op) { return average(op, in, from, to); },
+                     [&](const Affine& op) { return affine(op, in); }, [&](const Reshape&) { return in; },
+                     [&](const Transpose& op) { return moved(sources(op, from), in); },
+                     [&](const Pad& op) { return moved(sources(op, from), in); }},
           layer.op));
     }
     return std::move(values_.back());
@@ -151,6 +154,28 @@ class Walk {
       const typename A::Norm norm({gamma[c], beta[c], mean[c], variance[c], op.epsilon});
       for (std::size_t i = 0; i < area; ++i) out.push_back(norm(in[c * area + i]));
     }
+    return out;
+  }
+
+  static Numbers affine(const Affine& op, const Numbers& in) {
+    const auto scale = op.scale.template as<float>();
+    const auto shift = op.shift.template as<float>();
+    const auto divisor = op.divisor.template as<float>();  // empty: 1
+    Numbers out;
+    out.reserve(in.size());
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      typename A::Sum scaled;
+      scaled.add(scale[i], in[i]);
+      const Number x = scaled.take(0);
+      out.push_back(A::plus(divisor.empty() ? x : A::divided(x, divisor[i]), Number(shift[i])));
+    }
+    return out;
+  }
+
+  static Numbers moved(const std::vector<std::int64_t>& from, const Numbers& in) {
+    Numbers out;
+    out.reserve(from.size());
+    for (const std::int64_t i : from) out.push_back(i < 0 ? Number() : in[at(i)]);
     return out;
   }
 
