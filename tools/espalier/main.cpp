@@ -148,6 +148,18 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
   add_plugin_path(*verify, o);
 }
 
+void add_model_commands(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* info = add(app, "info", "describe a network's layers, shapes and sizes", info_command, chosen);
+  info->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+      ->required()
+      ->type_name("MODEL");
+  CLI::App* convert = add(app, "convert", "write a network as another kind of file", convert_command, chosen);
+  convert->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+      ->required()
+      ->type_name("MODEL");
+  convert->add_option("output", o.output, "the file to write: .onnx or .h5")->required()->type_name("FILE");
+}
+
 int main_guarded(int argc, char** argv) {
   CLI::App app{
       "Espalier trains, prunes and proves neural networks: experiments declared as TOML, run as a dataflow graph.",
@@ -161,6 +173,7 @@ int main_guarded(int argc, char** argv) {
   add_store_commands(app, options, chosen);
   add_verify_command(app, options, chosen);
   add_reference_commands(app, options, chosen);
+  add_model_commands(app, options, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

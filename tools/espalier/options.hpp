@@ -28,7 +28,8 @@ struct Options {
   std::string stage;              ///< list
   bool list_plugins = false;      ///< list --plugins
   bool markdown = false;          ///< list --markdown
-  std::string output;             ///< schema -o, graph -o
+  std::string output;             ///< schema -o, graph -o, convert IN OUT
+  std::string model;              ///< info MODEL, convert IN
   std::string artifact;           ///< show
   std::string run;                ///< runs ID
   std::vector<std::string> keep;  ///< store gc --keep PIPELINE
@@ -67,5 +68,7 @@ int store_verify_command(const Options& options);
 int doctor_command(const Options& options);
 int new_plugin_command(const Options& options);
 int verify_command(const Options& options);
+int info_command(const Options& options);
+int convert_command(const Options& options);
 
 }  // namespace espalier::cli

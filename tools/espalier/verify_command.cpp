@@ -13,6 +13,8 @@
 #include <espalier/results.hpp>
 
 #include "core/disk.hpp"
+#include "exchange/onnx.hpp"
+#include "exchange/vnnlib.hpp"
 #include "plugin/loader.hpp"
 #include "session.hpp"
 #include "stage_call.hpp"
@@ -71,20 +73,9 @@ run::Seat seat_for(const StageSpec& stage, const Options& options) {
   return seat;
 }
 
-template <ArtifactType T>
-std::shared_ptr<const T> read(const plugin::Registry& registry, const std::string& stage, const std::string& port,
-                              const std::string& file) {
-  StageCall call(registry, stage);
-  call.set("file", file);
-  call.run();
-  auto artifact = call.result<T>(port);
-  if (!artifact) throw Error(Code::internal, fmt::format("stage '{}' gave no '{}'", stage, port));
-  return artifact;
-}
-
-Question read_question(const plugin::Registry& registry, const Options& options) {
-  Question question{.network = read<Network>(registry, "exchange.onnx", "network", options.model),
-                    .property = read<Property>(registry, "exchange.vnnlib", "property", options.property)};
+Question read_question(const Options& options) {
+  Question question{.network = std::make_shared<const Network>(exchange::read_onnx(options.model)),
+                    .property = std::make_shared<const Property>(exchange::read_vnnlib(options.property))};
   const std::int64_t inputs = element_count(question.network->input_shape());
   const std::int64_t outputs = element_count(question.network->output_shape());
   if (question.property->inputs != inputs || question.property->outputs != outputs) {
@@ -155,7 +146,7 @@ class Verification {
     const run::Seat seat = seat_for(call.stage(), options_);
     answer_.device = seat.device;
     answer_.threads = seat.threads;
-    const Question question = read_question(registry, options_);
+    const Question question = read_question(options_);
     is_read_ = true;
     if (limit_.expired()) return give_up();
     call.sit(seat);
