@@ -37,7 +37,6 @@ struct Options {
   std::string folder;             ///< new plugin DIR
 
   // verify
-  std::string model;               ///< ONNX
   std::string property;            ///< VNN-LIB
   std::string verifier = "crown";  ///< the plugin whose stage `property` is asked
   double timeout_s = 0;

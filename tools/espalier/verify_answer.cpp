@@ -55,7 +55,7 @@ std::string json_text(const VerifyAnswer& answer) {
   json["setup_seconds"] = answer.setup_seconds;
   json["device"] = answer.device;
   json["threads"] = answer.threads;
-  json["subproblems"] = answer.subproblems;
+  json["subproblems"] = static_cast<std::int64_t>(answer.subproblems);
   json["subproblems_per_second"] = search_s > 0 ? number(answer.subproblems / search_s) : nullptr;
   json["lower_bound"] = number(answer.lower_bound);
   json["rigorous"] = answer.rigorous;
