@@ -22,7 +22,8 @@ Brancher::Brancher(const Program& program, const Lines& lines, int place, std::s
     const Value& value = program.value(v);
     for (int i = 0; value.relu && i < value.size; ++i) {
       const int neuron = value.neurons + i;
-      if (program.ranges()[static_cast<std::size_t>(neuron)].unstable()) places_.push_back({neuron, v, i});
+      const Range& range = program.ranges()[static_cast<std::size_t>(neuron)];
+      if (range.unstable() && range.split == 0) places_.push_back({neuron, v, i});
     }
   }
 }
@@ -31,6 +32,8 @@ Domain Brancher::root(std::size_t goal) const {
   Domain root;
   root.goal = goal;
   for (const float low : lines_.low) root.slopes.push_back(Domain::packed(low));
+  root.literals = lines_.literals;
+  root.multipliers.assign(root.literals.size(), 0);
   return root;
 }
 
