@@ -109,9 +109,9 @@ class ESPALIER_API Verdicts : public Artifact {
   static Verdicts merge(std::span<const Verdicts* const> parts);
 };
 
-/// Replays every counterexample in double precision: the witness must lie within the row's epsilon of the instance's
-/// centre, clipped, and must not be classified as `label` (ties count as violations). A row that fails, or has no
-/// witness, becomes `error` with the reason.
+/// Replays every counterexample without rounding (see replay.hpp): the witness must lie within the row's epsilon of the
+/// instance's centre, clipped, and must not be classified as `label` over the reals (ties count as violations). A row
+/// that fails, or has no witness, becomes `error` with the reason; one that single precision tells otherwise says so.
 ESPALIER_API Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Instances& instances);
 
 /// Named numbers and series (a loss an epoch, say).
