@@ -26,8 +26,8 @@ std::vector<std::size_t> unstable(const abstract::Intervals& bounds) {
 }
 
 /// Certified bounds of up to kPerGroup elements of a value.
-void bound_group(Bounder& bounder, const Program& program, const Lines& lines, int place,
-                 std::span<const std::size_t> elements, const Effort& effort, std::span<Interval> out) {
+void bound_group(Bounder& bounder, const Lines& lines, int place, std::span<const std::size_t> elements,
+                 const Effort& effort, std::span<Interval> out) {
   static constexpr std::array<double, kLanes> kSettled{};  // a side that does not cross 0 needs no more
   float* objective = bounder.objective(place);
   for (std::size_t i = 0; i < elements.size(); ++i) {
@@ -36,7 +36,6 @@ void bound_group(Bounder& bounder, const Program& program, const Lines& lines, i
   }
   bounder.reset(lines);
   bounder.run(place, 2 * static_cast<int>(elements.size()), effort, kSettled);
-  (void)program;
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const int lane = 2 * static_cast<int>(i);
     out[i] = {bounder.bound(lane), -bounder.bound(lane + 1)};
@@ -44,8 +43,8 @@ void bound_group(Bounder& bounder, const Program& program, const Lines& lines, i
 }
 
 /// Needs: the value keeps all its elements (it is not yet a ReLU).
-void tighten(Relaxation& relaxation, const Program& program, const Effort& effort, int threads,
-             const MayContinue& may_continue) {
+void tighten(Relaxation& relaxation, const Program& program, const Effort& effort, const Refinement& refinement,
+             int threads, const MayContinue& may_continue) {
   const std::vector<std::size_t> elements = unstable(relaxation.bounds(relaxation.last()));
   std::vector<Interval> found(elements.size(), {-HUGE_VAL, HUGE_VAL});
   const Lines lines(program.ranges());
@@ -57,17 +56,23 @@ void tighten(Relaxation& relaxation, const Program& program, const Effort& effor
     for (std::size_t g = next++; g < groups && may_continue(); g = next++) {
       const std::size_t begin = g * kPerGroup;
       const std::size_t count = std::min(kPerGroup, elements.size() - begin);
-      bound_group(bounder, program, lines, place, std::span(elements).subspan(begin, count), effort,
+      bound_group(bounder, lines, place, std::span(elements).subspan(begin, count), effort,
                   std::span(found).subspan(begin, count));
     }
   });
   for (std::size_t i = 0; i < elements.size(); ++i) relaxation.tighten(elements[i], found[i]);
+  if (refinement.rounds == 0 || program.neurons() == 0) return;
+  const std::vector<std::size_t> open = unstable(relaxation.bounds(relaxation.last()));
+  std::vector<Interval> better;
+  for (const std::size_t k : open) better.push_back(relaxation.bounds(relaxation.last())[k]);
+  refine(program, lines, place, open, better, refinement, threads, may_continue);
+  for (std::size_t i = 0; i < open.size(); ++i) relaxation.tighten(open[i], better[i]);
 }
 
 }  // namespace
 
-Root make_root(const abstract::Graph& graph, const abstract::Box& box, const Effort& effort, int threads,
-               const MayContinue& may_continue) {
+Root make_root(const abstract::Graph& graph, const abstract::Box& box, const Effort& effort,
+               const Refinement& refinement, int threads, const MayContinue& may_continue) {
   Relaxation relaxation(graph, box);
   Program program(graph, relaxation);
   while (!relaxation.complete()) {
@@ -75,7 +80,7 @@ Root make_root(const abstract::Graph& graph, const abstract::Box& box, const Eff
     program.extend(relaxation);
     const int last = relaxation.last();
     if (graph.feeds_relu(last) && !graph.exact_by_intervals(last)) {
-      tighten(relaxation, program, effort, threads, may_continue);
+      tighten(relaxation, program, effort, refinement, threads, may_continue);
     }
   }
   Lines lines(program.ranges());

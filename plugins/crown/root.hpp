@@ -10,6 +10,7 @@
 #include "bounder.hpp"
 #include "goal.hpp"
 #include "program.hpp"
+#include "refine.hpp"
 
 namespace espalier::crown {
 
@@ -23,7 +24,7 @@ struct Root {
 /// Bounds every neuron on the box, value by value: intervals first, then for what these leave unstable a row each for
 /// its lower and upper side with slopes of its own (Xu et al. 2021). Needs: the box is not empty. When the time is up,
 /// the rest is left as intervals know it.
-Root make_root(const abstract::Graph& graph, const abstract::Box& box, const Effort& effort, int threads,
-               const MayContinue& may_continue);
+Root make_root(const abstract::Graph& graph, const abstract::Box& box, const Effort& effort,
+               const Refinement& refinement, int threads, const MayContinue& may_continue);
 
 }  // namespace espalier::crown

@@ -5,30 +5,32 @@
 #include <span>
 #include <vector>
 
-#include "goal.hpp"
+#include "brancher.hpp"
 #include "root.hpp"
 
 namespace espalier::crown {
 
 struct SearchOptions {
   int threads = 1;
-  int candidates = 3;  ///< splits tried before one is chosen
-  float gap_weight = 1.0F;
-  Effort effort{.iterations = 4, .alpha_rate = 0.1F, .beta_rate = 0.1F};
-  std::size_t most_open = 400'000;  ///< open domains before the search turns to those nearest to their proof
+  BranchOptions branching;
+  Effort first{.iterations = 40, .alpha_rate = 0.3F, .beta_rate = 0.1F, .decay = 0.97F};  ///< for the whole box
+  Effort effort{.iterations = 4, .alpha_rate = 0.1F, .beta_rate = 0.1F};                  ///< for every domain
+  std::size_t most_open = 400'000;  ///< domains waiting, before the search turns to those nearest to their proof
+  std::int64_t most_domains = 0;    ///< give up after that many; 0: never
 };
 
 struct SearchResult {
-  enum class End : std::uint8_t { proven, violated, out_of_time, stuck };
+  enum class End : std::uint8_t { proven, violated, out_of_time, given_up, stuck };
   End end = End::proven;
-  double bound = 0;  ///< certified for all goals minus their thresholds
+  double bound = 0;  ///< certified, of the goals minus their thresholds; +infinity when proven
   std::int64_t domains = 0;
-  std::vector<std::vector<std::pair<int, int>>> stuck;  ///< literals of domains with every neuron fixed
+  Domains stuck;  ///< domains with every neuron fixed that bounds did not close
 };
 
-/// Branch and bound over the phases of unstable neurons (Bunel et al. 2020) with bounds of Bounder. Every goal has a
-/// tree of its own; a domain is closed when its certified bound exceeds the threshold.
-SearchResult search(const Root& root, std::span<const Goal> goals, const SearchOptions& options,
+/// Branch and bound over the phases of unstable neurons (Bunel et al. 2020). Every case is refuted through one goal,
+/// chosen by its bound on the whole box, in a tree of its own; a domain is closed when its certified bound exceeds the
+/// goal's threshold.
+SearchResult search(const Root& root, std::span<const Case> cases, const SearchOptions& options,
                     const TryPoint& try_point, const MayContinue& may_continue);
 
 }  // namespace espalier::crown

@@ -6,5 +6,6 @@
 namespace espalier::exchange {
 
 void describe_onnx(PluginBuilder& plugin);
+void describe_vnnlib(PluginBuilder& plugin);
 
 }  // namespace espalier::exchange
