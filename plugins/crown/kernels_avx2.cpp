@@ -4,3 +4,4 @@
 #define ESPALIER_WIDTH 8
 #define ESPALIER_CHUNK 2
 #include "kernels_body.hpp"
+#include "form_kernels_body.hpp"

@@ -4,3 +4,4 @@
 #define ESPALIER_WIDTH 16
 #define ESPALIER_CHUNK 4
 #include "kernels_body.hpp"
+#include "form_kernels_body.hpp"
