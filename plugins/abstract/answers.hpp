@@ -2,9 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <espalier/plugin.hpp>
+#include <espalier/property.hpp>
 #include <espalier/results.hpp>
 
 #include "question.hpp"
@@ -48,5 +51,19 @@ using Answerer = std::function<Answer(const Question&, const Used&)>;
 
 /// Asks about every instance of the stage's inputs, one after the other. Throws Error when they do not fit the network.
 Verdicts answer_all(std::string solver, const VerifyParams& params, Context& ctx, const Answerer& answerer);
+
+/// Throws Error when the property was made for another network.
+void require_fit(const Network& network, const Property& property);
+
+struct PropertyVerdict {
+  Verdict verdict = Verdict::unknown;
+  double bound = 0;
+  std::string message;
+  std::optional<std::vector<double>> witness;  ///< with `counterexample`
+  double seconds = 0;
+};
+
+/// The one row that the verdict on a property is.
+Verdicts verdict_on_property(std::string solver, double budget_s, const Network& network, PropertyVerdict verdict);
 
 }  // namespace espalier::abstract

@@ -18,9 +18,9 @@ ESPALIER_PLUGIN(plugin) {
       .version("0.1.0")
       .doc("Proves robustness with abstract domains: certified bounds that hold over the reals, in milliseconds.");
   describe_verifier(plugin.stage("intervals", verify_with_intervals)
-               .doc("Verifies with interval arithmetic. The fastest and coarsest domain."));
+                        .doc("Verifies with interval arithmetic. The fastest and coarsest domain."));
   describe_verifier(plugin.stage("deeppoly", verify_with_deeppoly)
-               .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input."));
+                        .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input."));
   plugin.stage("property", verify_property)
       .doc("Decides one property with DeepPoly, box by box, and tries a few points of each box as counterexamples.")
       .repeatable(Repeatable::budgeted)

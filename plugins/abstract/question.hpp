@@ -45,7 +45,6 @@ class Verifier {
   std::optional<Answer> counterexample_near(const Question& question, std::span<const double> point) const;
 
  private:
-
   const Network& network_;
   Graph graph_;
 };

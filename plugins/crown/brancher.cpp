@@ -81,7 +81,10 @@ Domains Brancher::branch(std::span<const Domain> parents) {
     }
     domains_ += 2;
     for (const std::size_t side : {best, best + 1}) {
-      if (trials[side].bound > 0) continue;
+      if (trials[side].bound > 0) {
+        closed_bound_ = std::min(closed_bound_, trials[side].bound);
+        continue;
+      }
       Domain& child = children.emplace_back(parents[p]);
       child.literals.push_back(
           {parents[p].candidates[static_cast<std::size_t>(trials[side].candidate)], trials[side].sign});
@@ -128,7 +131,10 @@ void Brancher::bound_group(std::span<Domain> domains, const Effort& effort, Doma
   for (std::size_t l = 0; l < domains.size(); ++l) {
     Domain& d = domains[l];
     d.bound = std::max(d.bound, bounder_.bound(static_cast<int>(l)) - thresholds[l]);
-    if (d.bound > 0) continue;
+    if (d.bound > 0) {
+      closed_bound_ = std::min(closed_bound_, d.bound);
+      continue;
+    }
     remember(static_cast<int>(l), d);
     choose_candidates(static_cast<int>(l), d);
     open.push_back(std::move(d));

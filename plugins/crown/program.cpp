@@ -61,7 +61,21 @@ std::vector<std::int64_t> fan_outs(const Graph& graph) {
   return fan;
 }
 
-/// The inputs that some weight of the network touches.
+abstract::Columns identity(std::int64_t n) {
+  abstract::Columns columns;
+  for (std::int64_t j = 0; j <= n; ++j) columns.start.push_back(j);
+  for (std::int64_t j = 0; j < n; ++j) columns.terms.push_back({1, static_cast<std::int32_t>(j)});
+  return columns;
+}
+
+std::vector<std::int32_t> all(std::int64_t n) {
+  std::vector<std::int32_t> elements(static_cast<std::size_t>(n));
+  std::iota(elements.begin(), elements.end(), 0);
+  return elements;
+}
+
+}  // namespace
+
 std::vector<std::int32_t> used_inputs(const Graph& graph) {
   std::vector<bool> used(static_cast<std::size_t>(graph.size(0)), false);
   for (int v = 1; v < graph.values(); ++v) {
@@ -78,21 +92,6 @@ std::vector<std::int32_t> used_inputs(const Graph& graph) {
   }
   return kept;
 }
-
-abstract::Columns identity(std::int64_t n) {
-  abstract::Columns columns;
-  for (std::int64_t j = 0; j <= n; ++j) columns.start.push_back(j);
-  for (std::int64_t j = 0; j < n; ++j) columns.terms.push_back({1, static_cast<std::int32_t>(j)});
-  return columns;
-}
-
-std::vector<std::int32_t> all(std::int64_t n) {
-  std::vector<std::int32_t> elements(static_cast<std::size_t>(n));
-  std::iota(elements.begin(), elements.end(), 0);
-  return elements;
-}
-
-}  // namespace
 
 /// What one source contributes to a value.
 struct Program::Piece {

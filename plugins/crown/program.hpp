@@ -55,6 +55,9 @@ struct Range {
   bool unstable() const { return low < 0 && high > 0; }
 };
 
+/// The inputs that some weight of the network touches, which are those that a Program has.
+std::vector<std::int32_t> used_inputs(const abstract::Graph& graph);
+
 /// A network specialised to a box of inputs: neurons that never open there are gone (an exact reduction), every value
 /// carries the error terms of float arithmetic. Built value by value together with the bounds it needs; then constant,
 /// and used by many threads.

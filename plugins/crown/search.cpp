@@ -104,7 +104,7 @@ class Search {
     if (end_ == End::proven) in_parallel(options_.threads, [&](int) { work(); });
     SearchResult result;
     result.domains = domains_;
-    result.bound = frontier_.worst();
+    result.bound = std::min(frontier_.worst(), closed_bound_);
     for (const Domain& d : stuck_) result.bound = std::min(result.bound, d.bound);
     result.end = end_ == End::proven && !stuck_.empty() ? End::stuck : end_.load();
     result.stuck = std::move(stuck_);
@@ -147,10 +147,21 @@ class Search {
       if (best[c] != nullptr) planted.push_back(*best[c]);
     }
     keep(first, std::move(planted));
+    note_closed(first);
+  }
+
+  void note_closed(const Brancher& brancher) {
+    const std::lock_guard lock(mutex_);
+    closed_bound_ = std::min(closed_bound_, brancher.closed_bound());
   }
 
   void work() {
     Brancher brancher = this->brancher();
+    while_open(brancher);
+    note_closed(brancher);
+  }
+
+  void while_open(Brancher& brancher) {
     while (true) {
       Domains parents = frontier_.take(kLanes);
       if (parents.empty()) break;
@@ -199,6 +210,7 @@ class Search {
   std::atomic<std::int64_t> domains_{0};
   std::atomic<End> end_{End::proven};
   std::mutex mutex_;
+  double closed_bound_ = HUGE_VAL;
   Domains stuck_;
 };
 

@@ -23,7 +23,7 @@ struct SearchOptions {
 struct SearchResult {
   enum class End : std::uint8_t { proven, violated, out_of_time, given_up, stuck };
   End end = End::proven;
-  double bound = 0;  ///< certified, of the goals minus their thresholds; +infinity when proven
+  double bound = 0;  ///< certified, of the goals minus their thresholds; of what was closed when proven
   std::int64_t domains = 0;
   std::vector<std::size_t> case_of;  ///< of every goal that domains name
   Domains open;                      ///< what was left when given up; literals name neurons of the root

@@ -177,7 +177,7 @@ class Solver {
         if (end_ == End::violated || end_ == End::out_of_time) queue_.stop();
       }
     });
-    return finish(end_, end_ == End::proven ? HUGE_VAL : bound_.load());
+    return finish(end_, bound_);
   }
 
   void work_on(const Part& part) {
@@ -191,16 +191,21 @@ class Solver {
     const auto kept = std::make_shared<const Root>(*std::move(inner));
     const std::vector<std::size_t> which{part.case_index};
     const SearchResult result = search_in(*kept, which, options_.part_domains, 1);
-    if (result.end == End::proven) return;
+    if (result.end == End::proven) return note_bound(result.bound);
     if (result.end != End::given_up) return end_with(result.end, result.bound);
     if (!result.stuck.empty()) end_with(End::stuck, result.bound);
     queue_.put(parts_of(result, kept, part.phases, which));
   }
 
-  /// A violation ends everything; without one, no time left outweighs leaves that could not be closed.
-  void end_with(End end, double bound) {
+  void note_bound(double bound) {
     const std::lock_guard lock(mutex_);
     bound_ = std::min(bound_.load(), bound);
+  }
+
+  /// A violation ends everything; without one, no time left outweighs leaves that could not be closed.
+  void end_with(End end, double bound) {
+    note_bound(bound);
+    const std::lock_guard lock(mutex_);
     if (end_ == End::violated) return;
     if (end == End::violated || end_ == End::proven || end == End::out_of_time) end_ = end;
   }

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include <abstract/question.hpp>
+
 #include <espalier/network.hpp>
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
-
-#include <abstract/question.hpp>
 
 #include "goal.hpp"
 #include "solve.hpp"
