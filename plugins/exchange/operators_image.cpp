@@ -95,12 +95,13 @@ struct Ground {
   Pair padding;
 };
 
-/// Zeros of the value and of the window together: the operation's own padding when both sides have the same, else a
-/// layer of their own.
+/// Zeros of the value and of the window together: the operation's own padding when they are the same on both sides,
+/// else a layer, which takes what the operation cannot.
 Ground ground_of(Call& call, const Flow& x, const Margins& more) {
   const Flow wide = with_margins(x, more);
   const Margins& all = wide.margins;
   const bool own = all.before == all.after && all.before[0] <= kLongestStep && all.before[1] <= kLongestStep;
+  if (!own && more.before == more.after) return {call.net().settled(x, call.name()), more.before};
   if (!own) return {call.net().settled(wide, call.name()), {0, 0}};
   Shape bare = sample_shape(wide.shape);
   for (std::size_t axis = 0; axis < 2; ++axis) bare[axis + 1] -= 2 * all.before[axis];
@@ -220,7 +221,9 @@ Value pad(Call& call) {
   for (const std::int64_t p : pads) {
     if (p < 0 || p > kLongestStep) call.fail(fmt::format("a padding of {} is outside 0 to {}", p, kLongestStep));
   }
-  return with_margins(x, {{pads[2], pads[3]}, {pads[6], pads[7]}});
+  Flow out = with_margins(x, {{pads[2], pads[3]}, {pads[6], pads[7]}});
+  out.pad = call.name();
+  return out;
 }
 
 }  // namespace espalier::exchange
