@@ -76,9 +76,9 @@ Network every_op(std::uint32_t seed) {
   conv2.weight = random_tensor({4, 4, 3, 3}, random);
   conv2.bias = random_tensor({4}, random);
   conv2.padding = {1, 1};
-  const Affine scale{random_tensor({3, 4, 4}, random), random_tensor({3, 4, 4}, random),
-                     random_tensor({3, 4, 4}, random, 0.5F, 2)};
-  // 2x7x8 -> 4x4x6; the branch keeps that shape; the pool makes 4x3x3, the padding 4x4x3.
+  const Affine scale{random_tensor({2, 4, 4}, random), random_tensor({2, 4, 4}, random),
+                     random_tensor({2, 4, 4}, random, 0.5F, 2)};
+  // 2x7x8 -> 4x4x6; the branch keeps that shape; the pool makes 4x3x2, the padding 4x4x2.
   return {{2, 7, 8},
           {{"conv1", conv1, {0}},
            {"bn1", testing::random_batch_norm(4, random), {1}},
@@ -91,8 +91,8 @@ Network every_op(std::uint32_t seed) {
            {"turn", Transpose{{2, 0, 1}}, {8}},
            {"scale", scale, {9}},
            {"flatten", Flatten{}, {10}},
-           {"reshape", Reshape{{48}}, {11}},
-           {"fc", Linear{random_tensor({3, 48}, random), random_tensor({3}, random), {}}, {12}}}};
+           {"reshape", Reshape{{32}}, {11}},
+           {"fc", Linear{random_tensor({3, 32}, random), random_tensor({3}, random), {}}, {12}}}};
 }
 
 }  // namespace
