@@ -191,10 +191,10 @@ Value average_pool(Call& call) {
   if (call.find("kernel_shape") == nullptr) call.fail("it has no attribute 'kernel_shape'", Code::damaged);
   const Window w = window_of(call, image, {1, 1});
   if (w.dilation != Pair{1, 1}) call.fail("windows with gaps are not read");
-  if (!w.margins.empty() && call.integer("count_include_pad", 0) == 0) {
+  const bool counts_padding = call.integer("count_include_pad", 0) != 0;
+  if (!w.margins.empty() && !counts_padding) {
     call.fail("means that leave the padding out are not read (count_include_pad is 0)");
   }
-  call.integer("count_include_pad", 0);
   const Shape out = windows_over(call, image, w, image[0]);
   if (call.integer("ceil_mode", 0) != 0) {
     for (std::size_t axis = 0; axis < 2; ++axis) {
