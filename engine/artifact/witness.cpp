@@ -3,6 +3,7 @@
 // over the reals and decided without rounding (replay.hpp). The box is the one over the reals: stored f32 centre, the
 // f64 radius that the verdict is about, which a stage may set for all its questions.
 #include <map>
+#include <utility>
 
 #include <espalier/replay.hpp>
 #include <espalier/results.hpp>
@@ -28,10 +29,11 @@ void require_answers(const Verdicts& verdicts, const Instances& instances) {
   }
 }
 
-void require_shape(std::string_view what, const Tensor& points, const Network& network) {
+void require_shape(std::string_view what, const Tensor& points, const Network& network, DType widest = DType::f32) {
   if (points.dim(0) == 0) return;
   const Shape shape(points.shape().begin() + 1, points.shape().end());
-  if (points.dtype() == DType::f32 && shape == network.input_shape()) return;
+  const bool fits = points.dtype() == DType::f32 || points.dtype() == widest;
+  if (fits && shape == network.input_shape()) return;
   throw Error(Code::internal, fmt::format("{} are {} {}, but the network takes inputs of shape {}", what,
                                           to_text(points.dtype()), to_text(shape), to_text(network.input_shape())));
 }
@@ -50,13 +52,9 @@ void settle(Verdicts::Row& row, const Replay& replay) {
   say("counterexample refused: " + replay.reason + (replay.in_float32 ? ", though in float32 inference" : ""));
 }
 
-}  // namespace
-
-Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Instances& instances) {
-  require_answers(verdicts, instances);
-  artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size());
-  require_shape("witnesses", verdicts.witnesses, network);
-  require_shape("centres", instances.centres, network);
+/// Replays every counterexample: `show` gives what a witness shows about a row, by number and as it stands.
+template <class Show>
+Verdicts with_replayed(Verdicts verdicts, Show show) {
   std::map<std::size_t, std::int64_t> witness_of;
   for (std::size_t k = 0; k < verdicts.witness_rows.size(); ++k) {
     witness_of.emplace(static_cast<std::size_t>(verdicts.witness_rows[k]), static_cast<std::int64_t>(k));
@@ -68,12 +66,35 @@ Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const
     const auto found = witness_of.find(i);
     if (found == witness_of.end()) {
       settle(row, {.over_reals = Holds::no, .in_float32 = false, .reason = "there is no witness"});
-      continue;
+    } else {
+      settle(row, show(verdicts.witnesses.rows(found->second, found->second + 1), i, row));
     }
-    const Tensor witness = verdicts.witnesses.rows(found->second, found->second + 1);
-    settle(row, replay(network, witness.as<float>(), instances, i, row.epsilon));
   }
   return verdicts;
+}
+
+}  // namespace
+
+Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Instances& instances) {
+  require_answers(verdicts, instances);
+  artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size());
+  require_shape("witnesses", verdicts.witnesses, network);
+  require_shape("centres", instances.centres, network);
+  return with_replayed(std::move(verdicts), [&](const Tensor& witness, std::size_t row, const Verdicts::Row& verdict) {
+    return replay(network, witness.as<float>(), instances, row, verdict.epsilon);
+  });
+}
+
+Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Property& property) {
+  if (verdicts.rows.size() != 1) {
+    throw Error(Code::internal,
+                fmt::format("'{}' gave {} verdicts on one property", verdicts.solver, verdicts.rows.size()));
+  }
+  artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, 1, DType::f64);
+  require_shape("witnesses", verdicts.witnesses, network, DType::f64);
+  return with_replayed(std::move(verdicts), [&](const Tensor& witness, std::size_t, const Verdicts::Row&) {
+    return replay(network, witness.to_doubles(), property);
+  });
 }
 
 }  // namespace espalier::inline v1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Verification by abstract interpretation: sound, incomplete, fast. Guidotti et al. 2020, table 6, run ERAN this way.
 #include <espalier/plugin.hpp>
+#include <espalier/property.hpp>
 #include <espalier/results.hpp>
 
 #include "stage.hpp"
@@ -33,4 +34,13 @@ ESPALIER_PLUGIN(plugin) {
                .doc("Verifies with interval arithmetic. The fastest and coarsest domain."));
   describe(plugin.stage("deeppoly", verify_with_deeppoly)
                .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input."));
+  plugin.stage("property", verify_property)
+      .doc("Decides one property with DeepPoly, box by box, and tries a few points of each box as counterexamples.")
+      .repeatable(Repeatable::budgeted)
+      .input<Network>("network", "the network to be proven")
+      .input<Property>("property", "what it must never do")
+      .output<Verdicts>("verdicts", "one row: `robust` when it never does, `counterexample` with an input when it does")
+      .output<Metrics>("metrics", "setup_seconds; subproblems, the boxes bounded; lower_bound; rigorous, which is 1")
+      .param("budget_s", &PropertyParams::budget_s, "seconds before the answer is a timeout; 0: no limit")
+      .at_least(0);
 }

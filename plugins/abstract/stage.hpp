@@ -14,4 +14,10 @@ struct VerifyParams {
 void verify_with_intervals(const VerifyParams& params, Context& ctx);
 void verify_with_deeppoly(const VerifyParams& params, Context& ctx);
 
+struct PropertyParams {
+  double budget_s = 0;
+};
+
+void verify_property(const PropertyParams& params, Context& ctx);
+
 }  // namespace espalier::abstract
