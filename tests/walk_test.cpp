@@ -142,6 +142,17 @@ TEST_CASE("balls hold the reals through roots and quotients, and are small") {
   }
 }
 
+TEST_CASE("what a ball loses when it is cut short, its radius gains") {
+  const Dyadic tail(1, -900);
+  for (const Dyadic& middle : {Dyadic(1) + tail, -(Dyadic(1) + tail)}) {
+    const Dyadic radius(1, -1500);
+    const Ball kept = Exact::plus({middle, radius}, Ball(0));
+    CHECK(!(kept.middle == middle));
+    CHECK(exact::abs(kept.middle - middle) + radius <= kept.radius);
+    CHECK(kept.radius <= Dyadic(1, -899));
+  }
+}
+
 TEST_CASE("every operation, in both arithmetics, against 600 bits") {
   std::mt19937 random(4);
   for (int i = 0; i < 8; ++i) {

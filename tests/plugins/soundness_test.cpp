@@ -22,6 +22,13 @@ Tally judged(const std::string& stage, int usual) {
   return tally;
 }
 
+Tally judged_properties(const std::string& stage, int usual) {
+  const Tally tally = judge_properties(property_stage_answers(stage), soundness_questions(usual));
+  MESSAGE(stage << ": " << tally.text());
+  CHECK_MESSAGE(tally.faults.empty(), tally.fault_text());
+  return tally;
+}
+
 /// Corners by another way: brute force over where neurons change sign (exact_minimum.hpp).
 Wide smallest_by_corners(const RobustnessQuestion& q) {
   const ExactBox box = exact_box(q.centre, q.epsilon, 0, 1);
@@ -58,6 +65,7 @@ std::vector<std::vector<double>> grid(const Property::Box& box, int steps) {
 TEST_CASE("abstract stages are never wrong") {
   CHECK(judged("abstract.intervals", 400).robust > 50);
   CHECK(judged("abstract.deeppoly", 400).robust > 50);
+  CHECK(judged_properties("abstract.property", 400).robust > 50);
 }
 
 TEST_CASE("the judge's smallest margin is that of brute force") {

@@ -132,4 +132,17 @@ inline AskRobustness stage_answers(const std::string& stage) {
   };
 }
 
+/// Asks a stage that answers one Property about a Network.
+inline AskProperty property_stage_answers(const std::string& stage) {
+  return [stage](const PropertyQuestion& q) {
+    StageBench bench(stage);
+    bench.give("network", q.network).give("property", q.property);
+    const Verdicts& verdicts = bench.run().result<Verdicts>("verdicts");
+    const Verdicts::Row& row = verdicts.rows.at(0);
+    Judged answer{.verdict = row.verdict, .bound = row.bound, .message = row.message};
+    if (!verdicts.witnesses.empty()) answer.witness = verdicts.witnesses.to_doubles();
+    return answer;
+  };
+}
+
 }  // namespace espalier::testing
