@@ -12,6 +12,7 @@
 #include <abstract/rounding.hpp>
 
 #include "clip.hpp"
+#include "combination.hpp"
 #include "form_network.hpp"
 #include "frontier.hpp"
 #include "point_evaluator.hpp"
@@ -56,6 +57,16 @@ class Worker {
   explicit Worker(Shared& shared) : shared_(shared), zonotope_(shared.network), evaluator_(shared.network) {}
 
   void work() {
+    try {
+      work_on_all();
+    } catch (...) {
+      shared_.frontier.stop();  // the others would wait for what this one has taken
+      throw;
+    }
+  }
+
+ private:
+  void work_on_all() {
     constexpr std::size_t kMost = 16;
     while (true) {
       Parts parts = shared_.frontier.take(kMost);
@@ -71,7 +82,6 @@ class Worker {
     }
   }
 
- private:
   bool may_go_on() {
     const std::int64_t most = shared_.options.most_boxes;
     if (most > 0 && shared_.boxes >= most) end(End::given_up);
@@ -94,49 +104,53 @@ class Worker {
     scores_.assign(n, 0);
     part.bound = HUGE_VAL;
     std::erase_if(part.open, [&](std::size_t c) { return refutes(part, c); });
-    if (part.open.empty()) return;
-    cut(part.box);
+    if (part.open.empty() || !cut(part.box)) return;
     split(std::move(part), open);
   }
 
   /// Whether a case cannot show up in the part. If it may, notes where, what the bounds suffer from, and a point.
   bool refutes(Part& part, std::size_t c) {
-    planes_.clear();
-    double best = -HUGE_VAL;
-    std::size_t best_goal = shared_.first_goal[c];
-    const std::size_t n = hull_.size();
-    for (std::size_t g = shared_.first_goal[c]; g < shared_.first_goal[c + 1]; ++g) {
-      const double bound = zonotope_.goal_bound(g);
-      if (bound > 0) return true;
-      if (bound > best) best_goal = g;
-      best = std::max(best, bound);
-      planes_.push_back(zonotope_.goal_plane(g));
-    }
-    noise_.assign(n, {-1, 1});
-    for (int sweep = 0; sweep < 2; ++sweep) {
-      if (!clip(planes_, noise_)) return true;
-    }
-    for (std::size_t d = 0; d < n; ++d) {
+    const double bound = find_planes(c);
+    if (bound > 0) return true;
+    noise_.assign(hull_.size(), {-1, 1});
+    if (!clip(planes_, noise_) || !clip(planes_, noise_)) return true;
+    for (std::size_t d = 0; d < hull_.size(); ++d) {
       hull_[d] = {std::min(hull_[d].low, noise_[d].low), std::max(hull_[d].high, noise_[d].high)};
     }
-    for (std::size_t g = shared_.first_goal[c]; g < shared_.first_goal[c + 1]; ++g) {
-      zonotope_.add_scores(zonotope_.goal_row(g), scores_);
-    }
-    part.bound = std::min(part.bound, best);
-    note_point(part.box, c, best_goal);
+    for (std::size_t g = shared_.first_goal[c]; g < shared_.first_goal[c + 1]; ++g) zonotope_.add_scores(g, scores_);
+    part.bound = std::min(part.bound, bound);
+    note_point(part.box, c, planes_.empty() ? std::span<const double>() : planes_.back().slopes);
     return false;
   }
 
-  /// Cuts the box to the hull of what the clips left.
-  void cut(InputBox& box) const {
+  /// The planes below the goals of a case, the highest of them last; its certified bound.
+  double find_planes(std::size_t c) {
+    planes_.clear();
+    const std::size_t first = shared_.first_goal[c];
+    const std::size_t count = shared_.first_goal[c + 1] - first;
+    if (count == 0) return -HUGE_VAL;
+    std::size_t best = first;
+    for (std::size_t g = first; g < first + count; ++g) {
+      if (zonotope_.goal_bound(g) > zonotope_.goal_bound(best)) best = g;
+      planes_.push_back(zonotope_.goal_plane(g));
+    }
+    const double bound = zonotope_.goal_bound(best);
+    if (count == 1 || bound > 0) return bound;
+    combination_.find(zonotope_, first, count, best);
+    planes_.push_back(combination_.plane());
+    return std::max(bound, combination_.bound());
+  }
+
+  /// Cuts the box to the hull of what the clips left; false when that is nothing.
+  bool cut(InputBox& box) const {
     for (std::size_t d = 0; d < hull_.size(); ++d) {
       const auto& [input, centre, radius] = zonotope_.directions()[d];
       const auto i = static_cast<std::size_t>(input);
       if (hull_[d].low > -1) box.low[i] = std::max(box.low[i], -moved(-centre, radius, -hull_[d].low));
       if (hull_[d].high < 1) box.high[i] = std::min(box.high[i], moved(centre, radius, hull_[d].high));
-      // Only rounding can make them cross, where the clip left next to nothing.
-      if (!(box.low[i] <= box.high[i])) box.low[i] = box.high[i] = std::min(box.low[i], box.high[i]);
+      if (box.low[i] > box.high[i]) return false;
     }
+    return true;
   }
 
   /// At least centre + radius noise.
@@ -177,15 +191,14 @@ class Worker {
     shared_.stuck.push_back(std::move(part));
   }
 
-  /// Remembers the corner where a goal's bound is smallest.
-  void note_point(const InputBox& box, std::size_t c, std::size_t goal) {
-    for (std::size_t i = 0; i < box.low.size(); ++i) evaluator_.input(i, points_.size()) = box.low[i];
-    const std::span<const double> row = zonotope_.goal_row(goal);
-    for (std::size_t d = 0; d < hull_.size(); ++d) {
+  /// Remembers the corner where a plane is lowest.
+  void note_point(const InputBox& box, std::size_t c, std::span<const double> slopes) {
+    for (std::size_t i = 0; i < box.low.size(); ++i) {
+      evaluator_.input(i, points_.size()) = std::midpoint(box.low[i], box.high[i]);
+    }
+    for (std::size_t d = 0; d < slopes.size(); ++d) {
       const auto i = static_cast<std::size_t>(zonotope_.directions()[d].input);
-      evaluator_.input(i, points_.size()) = row[d + 1] > 0   ? box.low[i]
-                                            : row[d + 1] < 0 ? box.high[i]
-                                                             : std::midpoint(box.low[i], box.high[i]);
+      if (slopes[d] != 0) evaluator_.input(i, points_.size()) = slopes[d] > 0 ? box.low[i] : box.high[i];
     }
     points_.push_back(c);
     if (points_.size() == PointEvaluator::kPoints) look_at_points();
@@ -223,6 +236,7 @@ class Worker {
   Intervals noise_;
   std::vector<double> scores_;
   std::vector<Plane> planes_;
+  Combination combination_;
 };
 
 }  // namespace

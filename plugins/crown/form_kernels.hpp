@@ -47,6 +47,8 @@ struct FormKernels {
   void (*sparse_sizes)(const SparseDoubles& m, const double* x, double* y);
   /// The sum of |x| over a row without its first number.
   void (*radii)(int rows, int columns, FormRows x, double* out);
+  /// out_d = sum of |x_c| shares[d * stride + c] over a row x.
+  void (*shares)(int columns, const double* x, int directions, const double* shares, long stride, double* out);
   /// y = factor x, one row.
   void (*scale)(int columns, double factor, const double* x, double* y);
 };

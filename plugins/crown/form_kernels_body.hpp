@@ -140,16 +140,28 @@ void sparse_sizes(const SparseDoubles& m, const double* x, double* y) {
   }
 }
 
+inline double total(Wide x) {
+  double sum = 0;
+#pragma GCC unroll 8
+  for (int i = 0; i < kDoubles; ++i) sum += x[i];
+  return sum;
+}
+
 void radii(int rows, int columns, FormRows x, double* out) {
   for (int row = 0; row < rows; ++row) {
     const double* in = x.data + row * x.stride;
     Wide sum = magnitudes(wide(in));
     sum[0] = 0;
     for (int c = kDoubles; c < columns; c += kDoubles) sum += magnitudes(wide(in + c));
-    double total = 0;
-#pragma GCC unroll 8
-    for (int i = 0; i < kDoubles; ++i) total += sum[i];
-    out[row] = total;
+    out[row] = total(sum);
+  }
+}
+
+void shares(int columns, const double* x, int directions, const double* of, long stride, double* out) {
+  for (int d = 0; d < directions; ++d, of += stride) {
+    Wide sum{};
+    for (int c = 0; c < columns; c += kDoubles) sum += magnitudes(wide(x + c)) * wide(of + c);
+    out[d] = total(sum);
   }
 }
 
@@ -160,7 +172,7 @@ void scale(int columns, double factor, const double* x, double* y) {
 }  // namespace
 
 const FormKernels& form_table() {
-  static const FormKernels all{dense, sparse, dense_sizes, sparse_sizes, radii, scale};
+  static const FormKernels all{dense, sparse, dense_sizes, sparse_sizes, radii, shares, scale};
   return all;
 }
 

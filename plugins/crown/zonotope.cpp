@@ -110,10 +110,8 @@ void Zonotope::set_input(std::span<const double> low, std::span<const double> hi
     directions_.push_back({static_cast<std::int32_t>(i), centre, radius});
     x.fresh.push_back({static_cast<std::int32_t>(i), radius});
   }
-  const std::size_t n = directions_.size();
-  shares_.assign(n * n, 0);
-  for (std::size_t d = 0; d < n; ++d) shares_[d * n + d] = 1;
-  columns_ = static_cast<int>(n) + 1;
+  origins_.clear();
+  has_shares_ = false;
 }
 
 void Zonotope::affine(const FormStep& step, const Forms& x, Forms& y) {
@@ -147,7 +145,7 @@ void Zonotope::multiply(const FormStep& step, const Forms& x, Forms& y) const {
 
 void Zonotope::relu(const Forms& x, Forms& y) {
   make_room(y, x.error.size(), x.columns);
-  y.first_fresh = columns_;
+  y.first_fresh = columns();
   y.live.clear();
   for (std::size_t i = 0; i < x.error.size(); ++i) {
     const double centre = x.row(i)[0];
@@ -182,38 +180,42 @@ void Zonotope::relax(const Forms& x, std::size_t i, double low, double high, For
   const double rounded = 4 * kUnit * (slope * (std::abs(from[0]) + x.radius[i]) + offset);
   const double radius = inflate(offset / 2 + slope * x.error[i] + rounded) + kFloor;
   y.radius[i] = inflate(slope * x.radius[i]);
-  if (columns_ >= most_generators_) {
+  if (columns() >= most_generators_) {
     y.error[i] = radius;
     return;
   }
   y.radius[i] += radius;
   y.fresh.push_back({static_cast<std::int32_t>(i), radius});
-  note_generator({from, static_cast<std::size_t>(x.columns)});
+  origins_.push_back({&x, i});
 }
 
-void Zonotope::note_generator(std::span<const double> row) {
+/// A direction is its own; a neuron's generator belongs to the directions as the generators in the neuron's input do.
+void Zonotope::find_shares() {
   const std::size_t n = directions_.size();
-  shares_.resize(static_cast<std::size_t>(columns_) * n);
-  double* share = shares_.data() + static_cast<std::size_t>(columns_ - 1) * n;
-  std::fill_n(share, n, 0.0);
-  double total = 0;
-  for (std::size_t c = 1; c < row.size(); ++c) {
-    const double a = std::abs(row[c]);
-    const double* of_column = shares_.data() + (c - 1) * n;
-    for (std::size_t d = 0; d < n; ++d) share[d] += a * of_column[d];
-    total += a;
+  shares_stride_ = padded(columns());
+  const auto stride = static_cast<std::size_t>(shares_stride_);
+  if (shares_.size() < n * stride) shares_ = Aligned<double>(2 * n * stride);
+  std::fill_n(shares_.data(), n * stride, 0.0);
+  for (std::size_t d = 0; d < n; ++d) shares_[d * stride + d + 1] = 1;
+  std::vector<double> share(n);
+  std::size_t column = n + 1;
+  for (const auto& [forms, element] : origins_) {
+    form_kernels().shares(static_cast<int>(forms->stride), forms->row(element), static_cast<int>(n), shares_.data(),
+                          shares_stride_, share.data());
+    const double total = std::accumulate(share.begin(), share.end(), 0.0);
+    for (std::size_t d = 0; d < n && total > 0; ++d) shares_[d * stride + column] = share[d] / total;
+    ++column;
   }
-  if (total > 0) {
-    for (std::size_t d = 0; d < n; ++d) share[d] /= total;
-  }
-  ++columns_;
+  has_shares_ = true;
 }
 
-void Zonotope::add_scores(std::span<const double> row, std::span<double> scores) const {
-  const std::size_t n = directions_.size();
-  for (std::size_t c = 1; c < row.size(); ++c) {
-    for (std::size_t d = 0; d < n; ++d) scores[d] += std::abs(row[c]) * shares_[(c - 1) * n + d];
-  }
+void Zonotope::add_scores(std::size_t g, std::span<double> scores) {
+  if (!has_shares_) find_shares();
+  const Forms& goals = forms_.back();
+  std::vector<double> of_goal(scores.size());
+  form_kernels().shares(static_cast<int>(goals.stride), goals.row(g), static_cast<int>(scores.size()), shares_.data(),
+                        shares_stride_, of_goal.data());
+  for (std::size_t d = 0; d < scores.size(); ++d) scores[d] += of_goal[d];
 }
 
 void Zonotope::add(const Forms& a, const Forms& b, Forms& y) const {

@@ -63,11 +63,12 @@ class Zonotope {
     double radius;
   };
   const std::vector<Direction>& directions() const { return directions_; }
-  /// Adds to the score of each direction what a row's generators owe to it: a generator of an unstable neuron exists
-  /// because the neuron's input varies, which the directions have shares in.
-  void add_scores(std::span<const double> row, std::span<double> scores) const;
+  /// Adds to the score of each direction what the generators of a goal owe to it: a generator of an unstable neuron
+  /// exists because the neuron's input varies, which the directions have shares in.
+  void add_scores(std::size_t g, std::span<double> scores);
 
  private:
+  int columns() const { return 1 + static_cast<int>(directions_.size() + origins_.size()); }
   void set_input(std::span<const double> low, std::span<const double> high);
   void affine(const FormStep& step, const Forms& x, Forms& y);
   void multiply(const FormStep& step, const Forms& x, Forms& y) const;
@@ -76,15 +77,22 @@ class Zonotope {
   void add(const Forms& a, const Forms& b, Forms& y) const;
   Forms& settled(int value);
   Forms& forms(int value);
-  void note_generator(std::span<const double> row);
+  void find_shares();
 
   const FormNetwork* network_;
   std::vector<Forms> forms_;
   std::vector<int> place_;  ///< of each value in forms_: a reshaped value is the value itself
   std::vector<Direction> directions_;
-  std::vector<double> shares_;  ///< [generator x direction], of column 1 on
+  /// The neuron of each generator after those of the directions: an element of what enters a ReLU.
+  struct Origin {
+    const Forms* forms;
+    std::size_t element;
+  };
+  std::vector<Origin> origins_;
+  Aligned<double> shares_;  ///< [direction x column], once asked for
+  long shares_stride_ = 0;
+  bool has_shares_ = false;
   std::vector<double> sizes_;
-  int columns_ = 0;  ///< that the generators so far make
   int most_generators_;
 };
 
