@@ -101,6 +101,23 @@ answer = "robust"
   CHECK(states(bench, bench.resolve())["q"] == Known::hit);
 }
 
+TEST_CASE("verdicts `error` are results like others, unless the user wants what failed tried again") {
+  RunBench bench(R"(
+[fake.questions.q]
+[fake.prove.broken]
+instances = "q"
+answer = "error"
+[fake.prove.slow]
+instances = "q"
+answer = "timeout"
+)");
+  bench.run();
+  CHECK(states(bench, bench.resolve())["broken"] == Known::hit);
+  bench.options.retry_failed = true;
+  CHECK(states(bench, bench.resolve())["broken"] == Known::will_run);
+  CHECK(states(bench, bench.resolve())["slow"] == Known::hit);
+}
+
 TEST_CASE("shards passed on by core.join are tried again where they were made, not where they were joined") {
   RunBench bench(R"(
 [fake.questions.q]

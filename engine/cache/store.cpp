@@ -186,20 +186,16 @@ std::optional<Action> Store::action(const Digest& key) {
   }
 }
 
-void Store::put(const Action& action, const std::vector<ArtifactPtr>& artifacts) {
+Action Store::put(Action action, const std::vector<ArtifactPtr>& artifacts) {
   if (artifacts.size() != action.outputs.size()) {
     throw Error(Code::internal, fmt::format("'{}' has {} outputs, and {} artifacts came", action.ingredients.stage,
                                             action.outputs.size(), artifacts.size()));
   }
   for (std::size_t i = 0; i < artifacts.size(); ++i) {
-    const OutputRef& output = action.outputs[i];
+    OutputRef& output = action.outputs[i];
     const KindSpec& kind = state_->kind_spec(output.kind);
     const Fields fields = kind.encode(*artifacts[i]);
-    if (const Digest content = fields.digest(kind.name, kind.format); content != output.content) {
-      throw Error(Code::internal,
-                  fmt::format("output '{}' of '{}' has content {}, and was announced as {}", output.port,
-                              action.ingredients.stage, content.brief(), output.content.brief()));
-    }
+    output.content = fields.digest(kind.name, kind.format);
     state_->write_object(output.content, encoded(fields, kind, output.content), action);
   }
   state_->write(state_->layout.action(action.key), encode_action(action), action);
@@ -209,6 +205,7 @@ void Store::put(const Action& action, const std::vector<ArtifactPtr>& artifacts)
     const std::scoped_lock hold(entry.loading);
     entry.artifact = artifacts[i];
   }
+  return action;
 }
 
 Digest Store::digest_of(const Artifact& artifact) const {

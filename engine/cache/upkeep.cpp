@@ -169,7 +169,7 @@ std::vector<Store::Entry> Store::list() {
   return out;
 }
 
-Store::Garbage Store::garbage(const std::set<Digest>& live) {
+Store::Garbage Store::garbage(std::set<Digest> live, std::optional<std::int64_t> made_since_ns) {
   Garbage out;
   core::Disk& disk = state_->disk;
   const Layout& layout = state_->layout;
@@ -177,15 +177,21 @@ Store::Garbage Store::garbage(const std::set<Digest>& live) {
     out.files.push_back(path);
     out.bytes += size_of(disk, path);
   };
+  const auto is_recent = [&](const core::Path& path) {
+    const auto stat = disk.stat(path);
+    return made_since_ns && stat && stat->mtime_ns >= *made_since_ns;
+  };
   // Actions come first, here and so in `remove`: a record never outlives its objects.
   for (const StoredFile& file : files_below(disk, layout.actions())) {
     const auto key = Layout::action_named(file.name);
+    if (key && is_recent(file.path)) live.insert(*key);
     if (!key ? is_abandoned(disk, file) : !live.contains(*key)) add(file.path);
   }
   const std::set<Digest> reached = state_->contents_of(live);
   for (const StoredFile& file : files_below(disk, layout.objects())) {
     const auto content = Layout::object_named(file.name);
-    if (!content ? is_abandoned(disk, file) : !reached.contains(*content)) add(file.path);
+    const bool is_needed = content && (reached.contains(*content) || is_recent(file.path));
+    if (content ? !is_needed : is_abandoned(disk, file)) add(file.path);
   }
   for (const StoredFile& file : files_in(disk, layout.damaged())) add(file.path);
   for (const StoredFile& file : files_in(disk, layout.actions())) {

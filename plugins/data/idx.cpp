@@ -132,7 +132,8 @@ void describe_idx(PluginBuilder& plugin) {
   plugin.stage("idx", run)
       .doc(
           "Reads a data set of IDX files, plain or gzipped, by name or by path. Named sets are searched in the folders "
-          "of $ESPALIER_DATA, in data/ and in /usr/share/datasets; their sizes and SHA-256 are checked.")
+          "of $ESPALIER_DATA, in data/ here and beside the pipeline, and in /usr/share/datasets; sizes and SHA-256 are "
+          "checked.")
       .output<Dataset>("dataset", "images and labels, as bytes")
       .param("name", &Params::name, "set of data/catalogue.toml: fashion-mnist, mnist or kmnist")
       .param("train_images", &Params::train_images, "IDX file, in place of a name; all four or none")

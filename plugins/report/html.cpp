@@ -22,7 +22,8 @@ p { max-width: 46rem; }
 .wide { overflow: auto; max-height: 80vh; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .4rem .75rem; text-align: left; white-space: nowrap; }
-th { position: sticky; top: 0; background: var(--band); color: var(--soft); font-weight: 600; }
+th { position: sticky; top: 0; background: var(--band); color: var(--soft); font-weight: 600; white-space: normal;
+  vertical-align: bottom; line-height: 1.25; }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 tbody tr:hover td { background: var(--band); }
 .number { text-align: right; }

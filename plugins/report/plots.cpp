@@ -91,21 +91,21 @@ Json stacks(const Json& data) {
   return out;
 }
 
-/// A point a variant: weights against accuracy.
+/// A point a variant: weights against accuracy. Names are in the legend: beside the points they would lie on each
+/// other.
 Json points(const Json& data) {
   Json out = frame(data, 260);
-  out.erase("legends");
   out["scales"] = Json::parse(R"([
+    {"name": "colour", "type": "ordinal", "domain": {"data": "points", "field": "row"},
+     "range": {"scheme": "tableau10"}},
     {"name": "x", "domain": {"data": "points", "field": "size"}, "range": "width", "zero": true, "nice": true},
     {"name": "y", "domain": {"data": "points", "field": "value"}, "range": "height", "zero": false, "nice": true}])");
   out["axes"] = Json::parse(R"([{"orient": "left", "scale": "y", "grid": true, "format": ".1%", "title": "accuracy"},
     {"orient": "bottom", "scale": "x", "grid": true, "title": "weights that are left"}])");
   out["marks"] = Json::parse(R"([
     {"type": "symbol", "from": {"data": "points"}, "encode": {"enter": {"x": {"scale": "x", "field": "size"},
-      "y": {"scale": "y", "field": "value"}, "fill": {"value": "#4c78a8"}, "size": {"value": 70}}}},
-    {"type": "text", "from": {"data": "points"}, "encode": {"enter": {"x": {"scale": "x", "field": "size"},
-      "y": {"scale": "y", "field": "value", "offset": -9}, "align": {"value": "center"},
-      "text": {"field": "row"}}}}])");
+      "y": {"scale": "y", "field": "value"}, "fill": {"scale": "colour", "field": "row"}, "size": {"value": 110},
+      "opacity": {"value": 0.85}}}}])");
   return out;
 }
 

@@ -147,9 +147,12 @@ void keep(std::vector<Table>& tables, Table table) {
 
 std::string labels_text(const Labels& labels) {
   std::string out;
-  if (const auto it = labels.find("variant"); it != labels.end()) out = it->second;
+  for (const char* self_explaining : {"name", "variant"}) {
+    const auto it = labels.find(self_explaining);
+    if (it != labels.end()) out += (out.empty() ? "" : ", ") + it->second;
+  }
   for (const auto& [axis, value] : labels) {
-    if (axis == "variant") continue;
+    if (axis == "name" || axis == "variant") continue;
     if (!out.empty()) out += ", ";
     out.append(axis).append(" ").append(value);
   }

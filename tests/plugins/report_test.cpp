@@ -149,6 +149,20 @@ TEST_CASE("report: a plot is drawn of what there is data for, and of nothing els
   CHECK(times(file(unknown, "report.html"), "<script>") == 0);
 }
 
+TEST_CASE("report: names that the pipeline gives stand first, in tables and plots") {
+  StageBench bench("report.page");
+  bench.give("history", trained(), {{"axis", "2"}, {"name", "small"}}).give("history", trained(), {{"name", "large"}});
+  bench.run();
+  CHECK(file(bench, "training.csv") ==
+        "name,axis,epochs,last accuracy,last train loss\nsmall,2,2,0.7500,1\nlarge,,2,0.7500,1\n");
+  CHECK(file(bench, "report.html").find(R"({"series":"small, axis 2: train_loss",)") != std::string::npos);
+}
+
+TEST_CASE("report: who passes the page on passes Vega's licence on") {
+  const std::string html = file(full(), "report.html");
+  CHECK(times(html, "Redistributions in binary form must reproduce the above copyright notice") == 1);
+}
+
 TEST_CASE("report: equal inputs give equal bytes") {
   const StageBench a = full();
   const StageBench b = full();

@@ -70,6 +70,7 @@ class Dry final : public Context {
   void log(std::string_view) override {}
   void progress(double, double) override {}
   const std::filesystem::path& scratch() override { return scratch_; }
+  const std::filesystem::path& folder() const override { return folder_; }
 
  private:
   const Artifact& input(std::string_view port, std::string_view) override {
@@ -79,6 +80,7 @@ class Dry final : public Context {
   void set_output(std::string_view, ArtifactPtr) override {}
   std::vector<Gathered> none_;
   std::filesystem::path scratch_ = std::filesystem::temp_directory_path();
+  std::filesystem::path folder_ = std::filesystem::current_path();
 };
 
 void data_sets(const Workshop& workshop) {

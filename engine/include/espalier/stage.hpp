@@ -92,6 +92,8 @@ class ESPALIER_API Context {
   virtual void progress(double done, double total) = 0;
   /// An empty folder of this node's own, removed afterwards.
   virtual const std::filesystem::path& scratch() = 0;
+  /// The pipeline's folder, absolute. For finding what the key already names by content, not for reading anything else.
+  virtual const std::filesystem::path& folder() const = 0;
 
  private:
   virtual const Artifact& input(std::string_view port, std::string_view kind) = 0;
