@@ -55,7 +55,7 @@ void describe_specs(std::string& out) {
   Layout<StageSpec>(out, "StageSpec")("plugin", &StageSpec::plugin)("name", &StageSpec::name)("doc", &StageSpec::doc)(
       "revision", &StageSpec::revision)("inputs", &StageSpec::inputs)("outputs", &StageSpec::outputs)(
       "params", &StageSpec::params)("lane", &StageSpec::lane)("repeatable", &StageSpec::repeatable)(
-      "uses_device", &StageSpec::uses_device)("run", &StageSpec::run);
+      "uses_device", &StageSpec::uses_device)("single_threaded", &StageSpec::single_threaded)("run", &StageSpec::run);
   Layout<KindSpec>(out, "KindSpec")("name", &KindSpec::name)("format", &KindSpec::format)("doc", &KindSpec::doc)(
       "encode", &KindSpec::encode)("decode", &KindSpec::decode);
   Layout<PluginSpec>(out, "PluginSpec")("name", &PluginSpec::name)("version", &PluginSpec::version)(

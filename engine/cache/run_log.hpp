@@ -52,7 +52,8 @@ class ESPALIER_API RunLog {
   std::optional<RunRecord> read(const std::string& id);
   /// Ids, oldest first, of runs that began: a folder with nothing whole in it is none.
   std::vector<std::string> ids();
-  /// The newest run of a pipeline. Cheap: all of it is in `runs/latest-<pipeline>.json`, which does not grow with nodes.
+  /// The newest run of a pipeline. Cheap: all of it is in `runs/latest-<pipeline>.json`, which does not grow with
+  /// nodes.
   struct Latest {
     std::string id;
     Digest state;

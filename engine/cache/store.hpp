@@ -57,13 +57,21 @@ class ESPALIER_API Store {
 
   const core::Path& root() const;
 
-  /// The outputs of a key, if its action is recorded and all its objects are there (their bytes are not read).
+  /// The outputs of a key, if its action is recorded and all its objects are there. An object's bytes are read only
+  /// when its file is not as it was when they were read last; a damaged one is moved aside and counts as absent.
   std::optional<std::vector<OutputRef>> lookup(const Digest& key);
   /// The full record; damaged or foreign files count as absent.
   std::optional<Action> action(const Digest& key);
 
-  /// Writes objects, then the action, whose outputs get their contents here. Objects already there are not written
-  /// again. Gives the action as it was recorded. Throws Error(io).
+  struct Problem {
+    core::Path file;
+    std::string text;
+  };
+  /// What lookups found damaged since this was asked last.
+  std::vector<Problem> take_found_damaged();
+
+  /// Writes objects, then the action, whose outputs get their contents here. Objects that are there and whole
+  /// are not written again. Gives the action as it was recorded. Throws Error(io).
   Action put(Action action, const std::vector<ArtifactPtr>& artifacts);
   /// Content digest of an artifact, as `put` would name it.
   Digest digest_of(const Artifact& artifact) const;
@@ -77,17 +85,13 @@ class ESPALIER_API Store {
   /// Writes the index if something was added. Called at the end of a run; failure is not an error.
   void save_index();
 
-  struct Problem {
-    core::Path file;
-    std::string text;
-  };
   struct Summary {
     std::int64_t objects = 0;
     std::int64_t actions = 0;
     std::uint64_t bytes = 0;
     std::vector<Problem> problems;
   };
-  /// Reads everything and checks every digest.
+  /// Reads everything and checks every digest; moves aside what is damaged.
   Summary verify();
 
   struct Entry {

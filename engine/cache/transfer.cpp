@@ -26,6 +26,7 @@ void Store::take_object(Store& other, const Digest& content, Copied& copied) {
   const std::string bytes = other.state_->object_bytes(from);
   checked_image(from, bytes, content);
   state_->disk.write_atomically(object_path(content), bytes);
+  if (const auto stat = state_->disk.stat(object_path(content))) state_->note_whole(content, *stat);
   copied.objects += 1;
   copied.bytes += bytes.size();
 }

@@ -17,13 +17,16 @@ ESPALIER_PLUGIN(plugin) {
   plugin.name("abstract")
       .version("0.1.0")
       .doc("Proves robustness with abstract domains: certified bounds that hold over the reals, in milliseconds.");
-  describe_verifier(plugin.stage("intervals", verify_with_intervals)
-                        .doc("Verifies with interval arithmetic. The fastest and coarsest domain."));
+  describe_questions(plugin.stage("intervals", verify_with_intervals)
+                         .doc("Verifies with interval arithmetic. The fastest and coarsest domain.")
+                         .single_threaded());
   describe_verifier(plugin.stage("deeppoly", verify_with_deeppoly)
-                        .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input."));
+                        .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input.")
+                        .single_threaded());
   plugin.stage("property", verify_property)
       .doc("Decides one property with DeepPoly, box by box, and tries a few points of each box as counterexamples.")
       .repeatable(Repeatable::budgeted)
+      .single_threaded()
       .input<Network>("network", "the network to be proven")
       .input<Property>("property", "what it must never do")
       .output<Verdicts>("verdicts", "one row: `robust` when it never does, `counterexample` with an input when it does")

@@ -34,7 +34,7 @@ std::string ways_to_get(const KnownSet& set) {
 Error not_found(const KnownSet& set, const KnownFile& file, const std::vector<fs::path>& searched) {
   std::string folders;
   for (const fs::path& folder : searched) {
-    folders += fmt::format("{}'{}'", folders.empty() ? "" : ", ", folder.string());
+    folders += fmt::format("{}'{}'", folders.empty() ? "" : ", ", fs::absolute(folder).lexically_normal().string());
   }
   return {Code::missing,
           fmt::format("data set '{}' is not here: no '{}' or '{}.gz', also below '{}', in the folders {}", set.name,

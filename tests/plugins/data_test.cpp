@@ -253,8 +253,9 @@ TEST_CASE("a set that is nowhere: one error with the folders and three ways to g
   const Error error = error_of(bench.set("name", "kmnist").lie_in(dir / "p/pipelines"));
   CHECK(error.code() == Code::missing);
   CHECK(contains(error.what(), "data set 'kmnist' is not here: no 'train-images-idx3-ubyte'"));
-  CHECK(contains(error.what(), "'" + (dir / "one").string() + "', '" + (dir / "two").string() + "', 'data', '" +
-                                   (dir / "p/pipelines/data").string() + "', '" + (dir / "p/data").string() + "', '"));
+  CHECK(contains(error.what(), "'" + (dir / "one").string() + "', '" + (dir / "two").string() + "', '" +
+                                   fs::absolute("data").string() + "', '" + (dir / "p/pipelines/data").string() +
+                                   "', '" + (dir / "p/data").string() + "', '"));
   CHECK(contains(error.what(), "share/espalier/data', '/usr/share/datasets'"));
   CHECK(contains(error.hint(), "it has no Debian package, so run tools/fetch-data kmnist, or copy"));
   CHECK(contains(error.hint(), "data/kmnist"));

@@ -43,12 +43,15 @@ void blas() {
   }
   say("BLAS", fmt::format("{:.0f} GFLOP/s on one core (float, 512 x 512), {} kernels, {}", speed.gflops,
                           speed.kernels.empty() ? "unnamed" : speed.kernels, speed.library));
-  const bool modern = core::cpu_capability() != "sse2";
-  if (modern && !(speed.gflops > kSlowGflops)) {
-    const char* forced = std::getenv("OPENBLAS_CORETYPE");
-    advise(fmt::format(
-        "slow for an {} core: OPENBLAS_CORETYPE is '{}'; unset it so that espalier chooses, or install OpenBLAS",
-        core::cpu_capability(), forced ? forced : ""));
+  const std::string cpu = core::cpu_capability();
+  const char* core_type = std::getenv("OPENBLAS_CORETYPE");
+  if (core::are_older_kernels(speed.kernels, cpu)) {
+    advise(
+        fmt::format("{} kernels do not use what an {} core can do: OPENBLAS_CORETYPE is '{}'; unset it so that "
+                    "espalier chooses",
+                    speed.kernels, cpu, core_type ? core_type : ""));
+  } else if (cpu != "sse2" && !(speed.gflops > kSlowGflops)) {
+    advise(fmt::format("slow for an {} core: install OpenBLAS (apt-get install libopenblas0-pthread)", cpu));
   }
 }
 

@@ -91,6 +91,7 @@ cache::RunRecord opening_record(Session& session, const run::Resolution& resolut
   record.started = core::utc_now();
   record.outcome = cache::kUnfinished;
   record.total = static_cast<int>(session.plan.nodes().size());
+  if (before && !options.only.empty()) record.keys = before->keys;  // the rest is still what the pipeline made last
   for (std::size_t i = 0; i < resolution.state.size(); ++i) {
     const std::string& name = session.plan.nodes()[i].name;
     const bool is_hit = resolution.state[i] == run::Known::hit;

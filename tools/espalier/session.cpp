@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "cache/explanation.hpp"
+#include "core/blas.hpp"
 #include "core/machine.hpp"
 #include "core/text.hpp"
 
@@ -65,6 +66,10 @@ std::vector<std::string> pipelines_in(core::Disk& disk, const core::Path& folder
 }
 
 std::string pipeline_text(core::Disk& disk, const std::string& file) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(file, unknown)) {
+    throw Error(Code::request, fmt::format("'{}' is a folder, not a pipeline", file), "name a file in it");
+  }
   if (!file.empty()) {
     if (auto text = disk.read(file)) return *std::move(text);
   }
@@ -100,6 +105,7 @@ void Workshop::say_when_empty() {
 Session::Session(const Options& options, const core::Path& folder)
     : workshop(options, folder), lanes(run::default_lanes(options.jobs)) {
   surroundings.machine = core::numeric_surroundings();
+  surroundings.blas = [] { return core::blas().version; };
   surroundings.trust_binary = options.trust == "binary";
   surroundings.lane = [this](const StageSpec& stage) { return threads_and_device(lanes, stage); };
   surroundings.file_digest = remembering_file_digests(workshop.disk);
@@ -135,7 +141,12 @@ std::unique_ptr<Session> Session::open(const Options& options) {
 }
 
 run::Resolution Session::resolve() {
-  return run::resolve(plan, workshop.registry, workshop.store, surroundings, run_options);
+  run::Resolution resolution = run::resolve(plan, workshop.registry, workshop.store, surroundings, run_options);
+  for (const cache::Store::Problem& problem : workshop.store.take_found_damaged()) {
+    fmt::print(stderr, "warning: {}; what made it runs again\n", problem.text);
+  }
+  workshop.store.save_index();  // what was read to see whether it is whole is not read again
+  return resolution;
 }
 
 const std::optional<cache::RunRecord>& Session::last_run() {

@@ -80,7 +80,7 @@ int store_verify_command(const Options& options) {
              core::bytes_text(static_cast<double>(summary.bytes)),
              summary.problems.empty() ? "all as they should be" : fmt::format("{} problems", summary.problems.size()));
   if (summary.problems.empty()) return kOk;
-  fmt::print(stderr, "what is damaged is made again by the next run that needs it; nothing has to be done by hand\n");
+  fmt::print(stderr, "make it again with: espalier run PIPELINE; what is damaged counts as not there from now on\n");
   return kFailed;
 }
 
