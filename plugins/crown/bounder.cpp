@@ -100,6 +100,7 @@ Relaxed Bounder::relaxed(int first_neuron) {
 
 void Bounder::run(int place, int lanes, const Effort& effort, std::span<const double> thresholds) {
   best_.fill(-HUGE_VAL);
+  mean_points_.assign(effort.mean_point ? points_.size() : 0, 0.0F);
   if (effort.iterations > 1) {
     low_first_.fill(0);
     low_second_.fill(0);
@@ -111,14 +112,21 @@ void Bounder::run(int place, int lanes, const Effort& effort, std::span<const do
   for (int i = 0; i < effort.iterations; ++i) {
     backward(place);
     keep_best();
+    if (effort.mean_point && 2 * i >= effort.iterations) add_to_mean(1.0F / static_cast<float>(effort.iterations / 2));
     bool done = true;
     for (int l = 0; l < lanes; ++l) {
       done = done && best_[static_cast<std::size_t>(l)] > thresholds[static_cast<std::size_t>(l)];
     }
-    if (done || i + 1 == effort.iterations) return;
+    if (done) return;
+    if (i + 1 == effort.iterations) break;
     forward(place, true);
     ascend(place, effort, i);
   }
+  if (effort.mean_point) std::copy(mean_points_.begin(), mean_points_.end(), points_.data());
+}
+
+void Bounder::add_to_mean(float weight) {
+  for (std::size_t i = 0; i < mean_points_.size(); ++i) mean_points_[i] += weight * points_[i];
 }
 
 void Bounder::backward(int place) {

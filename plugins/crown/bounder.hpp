@@ -18,6 +18,9 @@ struct Effort {
   float alpha_rate = 0.1F;
   float beta_rate = 0.1F;
   float decay = 1.0F;  ///< of both rates, an iteration
+  /// Leaves the mean of the later minimisers in place of the last: where multipliers have settled, it comes near to the
+  /// minimiser of the split network (primal recovery, Shor 1985).
+  bool mean_point = false;
 };
 
 /// The lines over every neuron when nothing more is split: what all lanes start from.
@@ -78,6 +81,7 @@ class Bounder {
   void forward(int place, bool relaxed);
   void ascend(int place, const Effort& effort, int iteration);
   void keep_best();
+  void add_to_mean(float weight);
   Relaxed relaxed(int first_neuron);
 
   const Program* program_;
@@ -88,6 +92,7 @@ class Bounder {
   Aligned<float> objective_;
   Aligned<float> scratch_;
   Aligned<float> points_;
+  std::vector<float> mean_points_;
   Aligned<float> low_, high_, offset_, sign_, beta_;
   Aligned<float> best_low_, best_beta_;
   Aligned<float> low_first_, low_second_, beta_first_, beta_second_;

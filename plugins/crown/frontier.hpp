@@ -65,6 +65,14 @@ class Frontier {
     return open_.empty() ? HUGE_VAL : open_.begin()->first;
   }
 
+  std::vector<Domain> drain() {
+    const std::lock_guard lock(mutex_);
+    std::vector<Domain> all;
+    for (auto& [bound, domain] : open_) all.push_back(std::move(domain));
+    open_.clear();
+    return all;
+  }
+
  private:
   std::mutex mutex_;
   std::condition_variable changed_;

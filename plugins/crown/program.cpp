@@ -153,7 +153,6 @@ void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
   if (fused) {
     values_[static_cast<std::size_t>(place(in))] = std::move(relu);
     place_.push_back(place(in));
-    sizes_.pop_back();
   } else {
     values_.push_back(std::move(relu));
     place_.push_back(values() - 1);
@@ -242,7 +241,8 @@ void Program::note_sizes(int place, const Intervals& bounds) {
   }
   // Every coefficient collects fewer than 2^20 products, each off by at most one denormal; so do the sums of errors.
   underflow_ += (total + static_cast<double>(v.size)) * 0x1p22 * kSmallest;
-  sizes_.push_back(std::move(sizes));
+  if (sizes_.size() <= static_cast<std::size_t>(place)) sizes_.resize(static_cast<std::size_t>(place) + 1);
+  sizes_[static_cast<std::size_t>(place)] = std::move(sizes);
 }
 
 }  // namespace espalier::crown

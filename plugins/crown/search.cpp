@@ -4,82 +4,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <condition_variable>
-#include <map>
 #include <mutex>
 #include <utility>
 
+#include "frontier.hpp"
 #include "team.hpp"
 
 namespace espalier::crown {
 namespace {
 
 using End = SearchResult::End;
-
-/// The open domains of all workers, the worst bound first; when there are too many, the best first.
-class Frontier {
- public:
-  explicit Frontier(std::size_t most_open) : most_open_(most_open) {}
-
-  /// Waits for domains while other workers may still bring some; empty when all is done or stopped.
-  Domains take(std::size_t most) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopped_ || !open_.empty() || busy_ == 0; });
-    Domains taken;
-    if (stopped_) return taken;
-    for (std::size_t i = 0; i < most && !open_.empty(); ++i) {
-      const auto which = open_.size() > most_open_ ? std::prev(open_.end()) : open_.begin();
-      taken.push_back(std::move(which->second));
-      open_.erase(which);
-    }
-    if (!taken.empty()) ++busy_;
-    return taken;
-  }
-
-  void put(Domains domains) {
-    const std::lock_guard lock(mutex_);
-    for (Domain& d : domains) open_.emplace(d.bound, std::move(d));
-  }
-
-  /// What became of the domains of one take().
-  void give_back(Domains domains) {
-    put(std::move(domains));
-    {
-      const std::lock_guard lock(mutex_);
-      --busy_;
-    }
-    changed_.notify_all();
-  }
-
-  void stop() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopped_ = true;
-    }
-    changed_.notify_all();
-  }
-
-  double worst() {
-    const std::lock_guard lock(mutex_);
-    return open_.empty() ? HUGE_VAL : open_.begin()->first;
-  }
-
-  Domains drain() {
-    const std::lock_guard lock(mutex_);
-    Domains all;
-    for (auto& [bound, domain] : open_) all.push_back(std::move(domain));
-    open_.clear();
-    return all;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::multimap<double, Domain> open_;
-  std::size_t most_open_;
-  int busy_ = 0;
-  bool stopped_ = false;
-};
 
 class Search {
  public:
@@ -89,7 +23,7 @@ class Search {
         options_(options),
         try_point_(try_point),
         may_continue_(may_continue),
-        frontier_(options.most_open) {
+        frontier_(options.most_open, options.threads) {
     for (std::size_t c = 0; c < cases.size(); ++c) {
       for (const Goal& goal : cases[c]) {
         goals_.push_back(goal);
@@ -206,7 +140,7 @@ class Search {
   std::vector<Goal> goals_;
   std::vector<std::size_t> case_of_;
   std::size_t cases_ = 0;
-  Frontier frontier_;
+  Frontier<Domain> frontier_;
   std::atomic<std::int64_t> domains_{0};
   std::atomic<End> end_{End::proven};
   std::mutex mutex_;

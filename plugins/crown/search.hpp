@@ -15,7 +15,11 @@ struct SearchOptions {
   BranchOptions branching;
   Effort first{.iterations = 40, .alpha_rate = 0.3F, .beta_rate = 0.1F, .decay = 0.97F};  ///< for the whole box
   Effort effort{.iterations = 4, .alpha_rate = 0.1F, .beta_rate = 0.1F};                  ///< for every domain
-  Effort leaf{.iterations = 200, .alpha_rate = 0.2F, .beta_rate = 0.3F, .decay = 0.97F};  ///< with every neuron fixed
+  Effort leaf{.iterations = 200,
+              .alpha_rate = 0.2F,
+              .beta_rate = 0.3F,
+              .decay = 0.97F,
+              .mean_point = true};  ///< with every neuron fixed
   std::size_t most_open = 400'000;  ///< domains waiting, before the search turns to those nearest to their proof
   std::int64_t most_domains = 0;    ///< give up after that many; 0: never
 };

@@ -12,6 +12,8 @@
 #include <set>
 #include <utility>
 
+#include <espalier/error.hpp>
+
 #include "team.hpp"
 
 namespace espalier::crown {
@@ -120,7 +122,7 @@ class Solver {
     std::vector<std::size_t> open(cases_.size());
     for (std::size_t c = 0; c < open.size(); ++c) open[c] = c;
     SearchResult result = search_in(*fine, open, options_.quick_domains, options_.threads);
-    for (const int rounds : {options_.quick_rounds, options_.full_rounds}) {
+    for (const int rounds : options_.rounds) {
       if (result.end != End::given_up) return finish(result.end, result.bound);
       open = open_cases(result, open);
       Refinement refinement;
@@ -130,15 +132,21 @@ class Solver {
       result = search_in(*fine, open, options_.part_domains, options_.threads);
     }
     if (result.end != End::given_up) return finish(result.end, result.bound);
+    if (!result.stuck.empty()) end_with(End::stuck, result.bound);
     return by_parts(parts_of(result, fine, {}, open));
   }
 
  private:
+  /// With refinement, for a quarter of what is left of the time at most.
   std::optional<Root> root(const Phases& phases, const Root* outer, RootOptions options) {
-    return make_root(graph_, box_, phases, outer, options, may_continue_);
+    const double begin = options_.used();
+    const double end = options.refinement.rounds > 0 ? begin + (1 - begin) / 4 : 1;
+    const MayContinue in_share = [&] { return may_continue_() && !(options_.used() > end); };
+    return make_root(graph_, box_, phases, outer, options, in_share);
   }
   static std::shared_ptr<const Root> shared(std::optional<Root> root) {
-    return std::make_shared<const Root>(*std::move(root));  // without phases there is always one
+    if (!root) throw Error(Code::internal, "two certified bounds of one neuron exclude each other");
+    return std::make_shared<const Root>(*std::move(root));
   }
 
   bool attack(const Root& root, AttackOptions how) {
@@ -161,6 +169,7 @@ class Solver {
   static std::vector<std::size_t> open_cases(const SearchResult& result, std::span<const std::size_t> names) {
     std::set<std::size_t> open;
     for (const Domain& d : result.open) open.insert(names[result.case_of[d.goal]]);
+    for (const Domain& d : result.stuck) open.insert(names[result.case_of[d.goal]]);
     return {open.begin(), open.end()};
   }
 

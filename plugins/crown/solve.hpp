@@ -18,12 +18,14 @@ namespace espalier::crown {
 
 struct SolveOptions {
   int threads = 1;
+  std::function<double()> used = [] {
+    return 0.0;
+  };  ///< share of the time limit; refinement keeps to a part of the rest
   SearchOptions search;
   std::int64_t quick_domains = 2'000;  ///< before single neurons are refined
-  std::int64_t part_domains = 8'000;   ///< before a part of the box gets bounds of its own
-  int quick_rounds = 4;
-  int full_rounds = 24;
-  int part_rounds = 6;
+  std::int64_t part_domains = 20'000;  ///< before a part of the box gets bounds of its own
+  std::vector<int> rounds{4, 24, 96};  ///< of refinement on the whole box, as long as searches are given up
+  int part_rounds = 16;
 };
 
 struct Outcome {

@@ -17,7 +17,7 @@ void verify(const VerifyParams& params, Context& ctx) {
   double subproblems = 0;
   Verdicts verdicts = abstract::answer_all(
       "crown.verify", params, ctx, [&](const abstract::Question& question, const abstract::Used& used) {
-        Decision d = verifier.decide(question, threads, [&] { return used() < 1; });
+        Decision d = verifier.decide(question, threads, used);
         subproblems += static_cast<double>(d.subproblems);
         abstract::Answer answer{.verdict = d.verdict, .bound = d.bound, .message = std::move(d.message), .witness = {}};
         if (d.witness) answer.witness.emplace(d.witness->begin(), d.witness->end());
@@ -37,7 +37,7 @@ void verify_property(const PropertyParams& params, Context& ctx) {
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
   const Verifier verifier(network);
-  Decision d = verifier.decide(property, ctx.threads(), [&] { return used() < 1; });
+  Decision d = verifier.decide(property, ctx.threads(), used);
   Metrics metrics;
   metrics.values = {{"subproblems", static_cast<double>(d.subproblems)}, {"lower_bound", d.bound}, {"rigorous", 1}};
   ctx.out("metrics", std::move(metrics));

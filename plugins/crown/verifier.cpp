@@ -35,6 +35,13 @@ const char* message_of(End end) {
   return end == End::stuck ? "parts without unstable neurons are within rounding of a violation" : "";
 }
 
+SolveOptions options_of(int threads, const abstract::Used& used) {
+  SolveOptions options;
+  options.threads = threads;
+  options.used = used;
+  return options;
+}
+
 /// Keeps the first witness that a search finds; searches ask from several threads.
 class Witness {
  public:
@@ -74,8 +81,8 @@ Goal goal_of(const OutputConstraint& constraint, std::size_t outputs, const abst
 class PropertyDecision {
  public:
   PropertyDecision(const Network& network, const abstract::Graph& graph, const Property& property, int threads,
-                   const MayContinue& may_continue)
-      : network_(network), graph_(graph), property_(property), threads_(threads), may_continue_(may_continue) {}
+                   const abstract::Used& used)
+      : network_(network), graph_(graph), property_(property), threads_(threads), used_(used) {}
 
   Decision decide() {
     decision_.verdict = Verdict::robust;
@@ -146,7 +153,7 @@ class PropertyDecision {
         point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);
       return shows(std::move(point), box);
     };
-    const Outcome result = solve(graph_, reals, cases, {.threads = threads_}, try_point, may_continue_);
+    const Outcome result = solve(graph_, reals, cases, options_of(threads_, used_), try_point, may_continue_);
     decision_.subproblems += result.domains;
     end(result.end, result.bound);
   }
@@ -167,7 +174,8 @@ class PropertyDecision {
   const abstract::Graph& graph_;
   const Property& property_;
   int threads_;
-  const MayContinue& may_continue_;
+  const abstract::Used& used_;
+  MayContinue may_continue_ = [this] { return used_() < 1; };
   Decision decision_;
   Witness witness_;
 };
@@ -188,7 +196,7 @@ std::vector<Case> cases_of(const abstract::Question& question, std::int64_t clas
 
 }  // namespace
 
-Decision Verifier::decide(const abstract::Question& question, int threads, const MayContinue& may_continue) const {
+Decision Verifier::decide(const abstract::Question& question, int threads, const abstract::Used& used) const {
   abstract::require_ieee_arithmetic();
   Decision decision;
   const abstract::Graph& graph = robustness_.graph();
@@ -207,7 +215,8 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
     return witness.keep({found->witness->begin(), found->witness->end()});
   };
   const std::vector<Case> cases = cases_of(question, graph.size(graph.output()));
-  const Outcome outcome = solve(graph, *question.box, cases, {.threads = threads}, try_point, may_continue);
+  const MayContinue may_continue = [&used] { return used() < 1; };
+  const Outcome outcome = solve(graph, *question.box, cases, options_of(threads, used), try_point, may_continue);
   decision.verdict = verdict_of(outcome.end);
   decision.message = message_of(outcome.end);
   decision.bound = outcome.end == End::violated ? -HUGE_VAL : outcome.bound;
@@ -216,9 +225,9 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
   return decision;
 }
 
-Decision Verifier::decide(const Property& property, int threads, const MayContinue& may_continue) const {
+Decision Verifier::decide(const Property& property, int threads, const abstract::Used& used) const {
   abstract::require_ieee_arithmetic();
-  return PropertyDecision(network_, robustness_.graph(), property, threads, may_continue).decide();
+  return PropertyDecision(network_, robustness_.graph(), property, threads, used).decide();
 }
 
 }  // namespace espalier::crown

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <abstract/answers.hpp>
 #include <abstract/question.hpp>
 
 #include <espalier/network.hpp>
@@ -27,16 +28,16 @@ struct Decision {
   std::optional<std::vector<double>> witness;  ///< with `counterexample`: replayed, a violation over the reals
 };
 
-/// Decides questions about one network; borrows it. Throws Error(stopped) when `may_continue` does.
+/// Decides questions about one network; borrows it. Throws Error(stopped) when `used` does, which several threads ask.
 class Verifier {
  public:
   explicit Verifier(const Network& network) : network_(network), robustness_(network) {}
 
   /// Needs: what abstract::Verifier::answer needs.
-  Decision decide(const abstract::Question& question, int threads, const MayContinue& may_continue) const;
+  Decision decide(const abstract::Question& question, int threads, const abstract::Used& used) const;
   /// `robust` holds for the doubles of the property and for any decimals they are nearest to. Needs: the property fits
   /// the network.
-  Decision decide(const Property& property, int threads, const MayContinue& may_continue) const;
+  Decision decide(const Property& property, int threads, const abstract::Used& used) const;
 
  private:
   const Network& network_;
