@@ -28,6 +28,8 @@ using End = SearchResult::End;
 
 /// A goal this near to failing, in plain double, is worth an exact look.
 constexpr double kNearTie = 0x1p-40;
+/// Halving a side as narrow as this cannot help: bounds are off by kFloor at least.
+constexpr double kNarrowest = abstract::kFloor * 0x1p20;
 
 /// A part of the box, and the cases that may still show up in it.
 struct Part {
@@ -183,7 +185,7 @@ class Worker {
 
   static bool has_middle(const InputBox& box, std::size_t i) {
     const double middle = std::midpoint(box.low[i], box.high[i]);
-    return box.low[i] < middle && middle < box.high[i];
+    return box.low[i] < middle && middle < box.high[i] && box.high[i] - box.low[i] > kNarrowest;
   }
 
   void note_stuck(Part part) {

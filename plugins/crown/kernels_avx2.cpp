@@ -3,5 +3,5 @@
 #define ESPALIER_ISA_NAME "avx2"
 #define ESPALIER_WIDTH 8
 #define ESPALIER_CHUNK 2
-#include "kernels_body.hpp"
 #include "form_kernels_body.hpp"
+#include "kernels_body.hpp"
