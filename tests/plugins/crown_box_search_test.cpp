@@ -193,6 +193,32 @@ TEST_CASE("bounds on goals hold for ten thousand inputs") {
   CHECK(samples >= 10'000);
 }
 
+TEST_CASE("bounds hold within a few roundings of where a neuron opens") {
+  std::mt19937 random(4);
+  int kinks = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    const Network network = scaled_dense({1, 5, 4, 2}, random);
+    const ExactNetwork<Wide> exact(network);
+    const std::vector<Case> cases = label_goals(2, 0, true);
+    const FormNetwork forms(abstract::Graph(network), cases);
+    Zonotope zonotope(forms);
+    for (const Point& corner : corners_in_one_dimension(network, {{-1}, {1}})) {
+      const auto x = static_cast<double>(corner[0]);
+      const int steps = one_of<int>({0, 1, 3, 20}, random);
+      std::vector<double> low{x};
+      std::vector<double> high{x};
+      for (int i = 0; i < steps; ++i) low[0] = std::nextafter(low[0], -2);
+      for (int i = 0; i < steps; ++i) high[0] = std::nextafter(high[0], 2);
+      zonotope.bound(low, high);
+      for (const double at : {low[0], x, high[0]}) {
+        CHECK(Wide(zonotope.goal_bound(0)) <= exact_value(cases[0][0], exact.output({at})));
+      }
+      ++kinks;
+    }
+  }
+  CHECK(kinks > 1500);
+}
+
 TEST_CASE("bounds are tight where nothing is relaxed") {
   // y0 = x0 + 2 x1 + 3, y1 = relu(x0 + 4): open everywhere, so y0 - y1 = 2 x1 - 1 and its smallest value is -3.
   NetworkBuilder builder({2});
