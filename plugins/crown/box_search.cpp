@@ -27,13 +27,17 @@ using abstract::Intervals;
 using End = SearchResult::End;
 
 /// A goal this near to failing, in plain double, is worth an exact look.
+constexpr int kHalvingsToCheck = 16;
 constexpr double kNearTie = 0x1p-40;
+/// Halving a side as narrow as this cannot help: bounds are off by kFloor at least.
+constexpr double kNarrowest = abstract::kFloor * 0x1p20;
 
 /// A part of the box, and the cases that may still show up in it.
 struct Part {
   InputBox box;
   std::vector<std::size_t> open;
   double bound = -HUGE_VAL;
+  int halvings = 0;
 };
 using Parts = std::vector<Part>;
 
@@ -105,7 +109,22 @@ class Worker {
     part.bound = HUGE_VAL;
     std::erase_if(part.open, [&](std::size_t c) { return refutes(part, c); });
     if (part.open.empty() || !cut(part.box)) return;
+    if (++part.halvings % kHalvingsToCheck == 0 && is_hopeless(part)) return note_stuck(std::move(part));
     split(std::move(part), open);
+  }
+
+  /// Whether rounding alone leaves a case open at the middle of a part: then no part around it can be closed. Seldom
+  /// so, and asked only of parts that were halved often.
+  bool is_hopeless(const Part& part) {
+    std::vector<double> middle;
+    for (std::size_t i = 0; i < part.box.low.size(); ++i) {
+      middle.push_back(std::midpoint(part.box.low[i], part.box.high[i]));
+    }
+    zonotope_.bound(middle, middle);
+    const bool hopeless =
+        std::any_of(part.open.begin(), part.open.end(), [&](std::size_t c) { return !(find_planes(c) > 0); });
+    zonotope_.bound(part.box.low, part.box.high);  // split() looks at its directions
+    return hopeless;
   }
 
   /// Whether a case cannot show up in the part. If it may, notes where, what the bounds suffer from, and a point.
@@ -183,7 +202,7 @@ class Worker {
 
   static bool has_middle(const InputBox& box, std::size_t i) {
     const double middle = std::midpoint(box.low[i], box.high[i]);
-    return box.low[i] < middle && middle < box.high[i];
+    return box.low[i] < middle && middle < box.high[i] && box.high[i] - box.low[i] > kNarrowest;
   }
 
   void note_stuck(Part part) {

@@ -30,7 +30,7 @@ struct BoxSearchResult {
   SearchResult::End end = SearchResult::End::proven;
   double bound = 0;  ///< certified, of the best goal of the worst case; +infinity when proven
   std::int64_t boxes = 0;
-  std::vector<InputBox> stuck;  ///< open boxes without a number between their bounds
+  std::vector<InputBox> stuck;  ///< open boxes that cannot be halved: no double lies between their bounds
 };
 
 /// Looks at an input that may show a case, in doubles within the box; true ends the search. Called by several threads.
