@@ -28,6 +28,8 @@ using End = SearchResult::End;
 
 /// A goal this near to failing, in plain double, is worth an exact look.
 constexpr int kHalvingsToCheck = 16;
+/// Where a goal is 0 along a face, parts without end are stuck; a proof is out of reach with the first of them.
+constexpr std::size_t kMostStuck = 64;
 constexpr double kNearTie = 0x1p-40;
 /// Halving a side as narrow as this cannot help: bounds are off by kFloor at least.
 constexpr double kNarrowest = abstract::kFloor * 0x1p20;
@@ -208,6 +210,7 @@ class Worker {
   void note_stuck(Part part) {
     const std::lock_guard lock(shared_.mutex);
     shared_.stuck.push_back(std::move(part));
+    if (shared_.stuck.size() >= kMostStuck) end(End::stuck);
   }
 
   /// Remembers the corner where a plane is lowest.
