@@ -53,6 +53,17 @@ void set_op(Fields& fields, const std::string& at, const Op& op) {
                           set("kernel", pair_tensor(o.kernel));
                           set("stride", pair_tensor(o.stride));
                           set("padding", pair_tensor(o.padding));
+                        },
+                        [&](const Affine& o) {
+                          set("scale", o.scale);
+                          set("shift", o.shift);
+                          if (!o.divisor.empty()) set("divisor", o.divisor);
+                        },
+                        [&](const Reshape& o) { set("shape", vector_tensor(o.shape)); },
+                        [&](const Transpose& o) { set("order", vector_tensor(o.order)); },
+                        [&](const Pad& o) {
+                          set("before", pair_tensor(o.before));
+                          set("after", pair_tensor(o.after));
                         }},
              op);
 }
@@ -81,6 +92,10 @@ Op op_from(const Fields& fields, const std::string& at, std::string_view name) {
   if (name == "add") return Add{};
   if (name == "flatten") return Flatten{};
   if (name == "avg_pool") return AvgPool{pair("kernel"), pair("stride"), pair("padding")};
+  if (name == "affine") return Affine{tensor("scale"), tensor("shift"), fields.tensor_or_absent(at + "divisor")};
+  if (name == "reshape") return Reshape{to_vector(column<std::int64_t>(fields, at + "shape"))};
+  if (name == "transpose") return Transpose{to_vector(column<std::int64_t>(fields, at + "order"))};
+  if (name == "pad") return Pad{pair("before"), pair("after")};
   throw Error(Code::damaged, fmt::format("there is no operation '{}'", name),
               "it may come from a newer version: update espalier");
 }

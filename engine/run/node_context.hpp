@@ -15,7 +15,7 @@ namespace espalier::run {
 using NodeInputs = std::vector<std::vector<Gathered>>;
 
 /// A folder made when it is asked for and removed with everything in it.
-class ScratchFolder {
+class ESPALIER_API ScratchFolder {
  public:
   /// An empty root means the system's folder for temporary files.
   explicit ScratchFolder(core::Path root) : root_(std::move(root)) {}

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "box.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <espalier/results.hpp>
 
@@ -19,6 +21,12 @@ Box::Box(std::span<const float> centre, double epsilon, Interval clip)
     empty_ = empty_ || !holds || !std::isfinite(range.low) || !std::isfinite(range.high);
     hull_.push_back(range);
   }
+}
+
+Box::Box(Intervals hull) : hull_(std::move(hull)) {
+  empty_ = !std::ranges::all_of(hull_, [](Interval range) {
+    return range.low <= range.high && std::isfinite(range.low) && std::isfinite(range.high);
+  });
 }
 
 bool Box::contains(std::size_t coordinate, float x) const {

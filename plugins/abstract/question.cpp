@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include <espalier/replay.hpp>
+
 #include "substitution.hpp"
 
 namespace espalier::abstract {
@@ -58,23 +60,17 @@ bool violates(const std::vector<double>& scores, const Question& question) {
   return false;
 }
 
-/// Whether the violation at a point holds over the reals: the class that wins there, wins by a certified margin.
-bool is_certain(const Graph& graph, const Question& question, std::span<const float> point) {
-  const Box only_point(point, 0, {-HUGE_VAL, HUGE_VAL});
-  const Relaxation relaxation = intervals(graph, only_point);
-  std::vector<Row> rows = margin_rows(graph, question);
-  for (std::size_t begin = 0; begin < rows.size(); begin += kLanes) {
-    const auto part = std::span(rows).subspan(begin, std::min<std::size_t>(kLanes, rows.size() - begin));
-    for (Row& row : part) {
-      for (RowTerm& term : row) term.factor = -term.factor;
-    }
-    const Lanes low = substitute(relaxation, graph.output(), part, Depth::nearest_relu).low;
-    if (std::any_of(low.begin(), low.begin() + static_cast<std::ptrdiff_t>(part.size()),
-                    [](double x) { return x >= 0; })) {
-      return true;
-    }
+/// The question at one point, which is in its box.
+Property property_at(const Graph& graph, const Question& question, const std::vector<double>& point) {
+  Property property;
+  property.inputs = graph.size(0);
+  property.outputs = graph.size(graph.output());
+  property.boxes = {{point, point}};
+  for (std::int64_t c = 0; c < property.outputs; ++c) {
+    if (c == question.label || (question.target && c != *question.target)) continue;
+    property.cases.push_back({.box = 0, .constraints = {{.terms = {{question.label, 1}, {c, -1}}, .limit = 0}}});
   }
-  return false;
+  return property;
 }
 
 /// Where the linear lower bound is smallest.
@@ -98,8 +94,9 @@ std::optional<Answer> Verifier::counterexample_near(const Question& question, st
   if (!inside) return std::nullopt;
   const std::vector<double> exact(inside->begin(), inside->end());
   if (!violates(network_.forward(exact), question)) return std::nullopt;
+  const Replay replayed = replay(network_, exact, property_at(graph_, question, exact));
+  if (replayed.over_reals != Holds::yes) return std::nullopt;
   Answer answer{.verdict = Verdict::counterexample, .bound = -HUGE_VAL, .message = {}, .witness = {}};
-  if (!is_certain(graph_, question, *inside)) answer.message = "the witness is within rounding of a tie";
   answer.witness = std::move(inside);
   return answer;
 }

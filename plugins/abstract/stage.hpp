@@ -3,15 +3,18 @@
 
 #include <espalier/stage.hpp>
 
-namespace espalier::abstract {
+#include "answers.hpp"
 
-struct VerifyParams {
-  double epsilon = 0;
-  double budget_s = 0;
-};
+namespace espalier::abstract {
 
 /// The bodies of the plugin's stages.
 void verify_with_intervals(const VerifyParams& params, Context& ctx);
 void verify_with_deeppoly(const VerifyParams& params, Context& ctx);
+
+struct PropertyParams {
+  double budget_s = 0;
+};
+
+void verify_property(const PropertyParams& params, Context& ctx);
 
 }  // namespace espalier::abstract

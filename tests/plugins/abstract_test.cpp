@@ -115,10 +115,10 @@ TEST_CASE("a centre that is classified otherwise is its own counterexample") {
   }
 }
 
-TEST_CASE("a tie at the centre is a counterexample, and said to be a tie") {
+TEST_CASE("a tie at the centre is a counterexample") {
   const Verdicts::Row row = answer("abstract.deeppoly", threshold(), {0.5F}, 0);
   CHECK(row.verdict == Verdict::counterexample);
-  CHECK(row.message == "the witness is within rounding of a tie");
+  CHECK(row.message.empty());
 }
 
 TEST_CASE("DeepPoly tries the point where its bound is smallest") {

@@ -46,8 +46,10 @@ void compare(const Metrics& a, const Metrics& b, Lines& out) {
     const auto other = b.series.find(name);
     if (other == b.series.end() || std::ranges::equal(values, other->second, same_number)) continue;
     if (values.empty() || other->second.empty()) continue;
-    compare_number(fmt::format("the last {} of {} -> {}", name, values.size(), other->second.size()), values.back(),
-                   other->second.back(), out);
+    const std::string length = values.size() == other->second.size()
+                                   ? fmt::format("{}", values.size())
+                                   : fmt::format("{} -> {}", values.size(), other->second.size());
+    compare_number(fmt::format("{}, last of {}", name, length), values.back(), other->second.back(), out);
   }
 }
 
@@ -61,23 +63,18 @@ void compare(const Verdicts& a, const Verdicts& b, Lines& out) {
   }
 }
 
-Lines compare_output(Workshop& workshop, const cache::OutputRef& then, const cache::OutputRef& now) {
-  Lines out;
-  if (then.content == now.content) return out;
+/// Of what has numbers to compare; that a network has other weights goes without saying.
+void compare_output(Workshop& workshop, const cache::OutputRef& then, const cache::OutputRef& now, Lines& out) {
   const auto load = [&](const cache::OutputRef& output) { return workshop.store.load(output.content, output.kind); };
-  if (then.kind == now.kind && now.kind == Metrics::kKind) {
+  if (then.content == now.content || then.kind != now.kind) return;
+  if (now.kind == Metrics::kKind) {
     compare(dynamic_cast<const Metrics&>(*load(then)), dynamic_cast<const Metrics&>(*load(now)), out);
-  } else if (then.kind == now.kind && now.kind == Verdicts::kKind) {
+  } else if (now.kind == Verdicts::kKind) {
     compare(dynamic_cast<const Verdicts&>(*load(then)), dynamic_cast<const Verdicts&>(*load(now)), out);
-  } else if (then.kind == now.kind && now.kind == Attacks::kKind) {
+  } else if (now.kind == Attacks::kKind) {
     compare_number("robustness", dynamic_cast<const Attacks&>(*load(then)).robustness(),
                    dynamic_cast<const Attacks&>(*load(now)).robustness(), out);
   }
-  if (out.empty()) {
-    out.push_back(
-        fmt::format("output '{}' has other content: {} -> {}", now.port, then.content.brief(), now.content.brief()));
-  }
-  return out;
 }
 
 std::optional<cache::Action> action_of(Workshop& workshop, const std::string& key) {
@@ -97,16 +94,19 @@ Lines compare_keys(Workshop& workshop, const std::string& key_then, const std::s
   for (const cache::Reason& reason : cache::differences(then->ingredients, now->ingredients)) {
     if (reason.changed) out.push_back(reason.text);
   }
+  bool same_result = true;
   for (const cache::OutputRef& output : now->outputs) {
     const auto same_port = [&](const cache::OutputRef& other) { return other.port == output.port; };
     const auto before = std::ranges::find_if(then->outputs, same_port);
     if (before == then->outputs.end()) continue;
+    same_result = same_result && before->content == output.content;
     try {
-      for (std::string& line : compare_output(workshop, *before, output)) out.push_back(std::move(line));
+      compare_output(workshop, *before, output, out);
     } catch (const Error& e) {
       out.push_back(fmt::format("output '{}' cannot be compared: {}", output.port, e.what()));
     }
   }
+  if (same_result) out.emplace_back("the result is the same");
   return out;
 }
 
@@ -119,18 +119,27 @@ std::set<std::string> names_of(const cache::RunRecord& a, const cache::RunRecord
   return out;
 }
 
-/// Of a node that failed, the key is of an older result.
-std::string state_of(const cache::RunRecord& run, const std::string& node) {
-  if (const auto failed = run.failures.find(node); failed != run.failures.end()) return "failed: " + failed->second;
-  return run.keys.contains(node) ? "there" : "not there";
+bool knows(const cache::RunRecord& run, const std::string& node) {
+  return run.keys.contains(node) || run.failures.contains(node);
 }
 
+/// "fine", or why it failed: then its key is of an older result.
+std::string state_of(const cache::RunRecord& run, const std::string& node) {
+  const auto failed = run.failures.find(node);
+  return failed == run.failures.end() ? "fine" : "failed: " + failed->second;
+}
+
+/// Needs: both runs know the node.
 Lines compare_node(Workshop& workshop, const cache::RunRecord& a, const cache::RunRecord& b, const std::string& node) {
   const std::string then = state_of(a, node);
   const std::string now = state_of(b, node);
   if (then != now) return {fmt::format("{} -> {}", then, now)};
-  if (then != "there" || a.keys.at(node) == b.keys.at(node)) return {};
+  if (then != "fine" || a.keys.at(node) == b.keys.at(node)) return {};
   return compare_keys(workshop, a.keys.at(node), b.keys.at(node));
+}
+
+void print_only_in(const std::string& run, const std::vector<std::string>& nodes) {
+  if (!nodes.empty()) fmt::print("only in '{}': {}\n", run, core::quoted_list(nodes));
 }
 
 }  // namespace
@@ -140,15 +149,22 @@ int diff_command(const Options& options) {
   const cache::RunRecord a = find_run(workshop, options.runs.at(0));
   const cache::RunRecord b = find_run(workshop, options.runs.at(1));
   const std::set<std::string> names = names_of(a, b);
+  std::vector<std::string> only_a;
+  std::vector<std::string> only_b;
   int different = 0;
   for (const std::string& name : names) {
+    if (!knows(b, name)) only_a.push_back(name);
+    if (!knows(a, name)) only_b.push_back(name);
+    if (!knows(a, name) || !knows(b, name)) continue;
     const Lines lines = compare_node(workshop, a, b, name);
     if (lines.empty()) continue;
     ++different;
     fmt::print("{}\n", name);
     for (const std::string& line : lines) fmt::print("  {}\n", line);
   }
-  fmt::print("{} of {} nodes differ between '{}' and '{}'\n", different, names.size(), a.id, b.id);
+  print_only_in(a.id, only_a);
+  print_only_in(b.id, only_b);
+  fmt::print("{} of {} nodes that both runs have differ\n", different, names.size() - only_a.size() - only_b.size());
   return kOk;
 }
 

@@ -178,6 +178,39 @@ std::string command_used(const CLI::App& app) {
   return out;
 }
 
+void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* verify = add(app, "verify", "one verification question, no pipeline", verify_command, chosen);
+  verify->add_option("model", o.model, "the network, an ONNX file, plain or gzipped")
+      ->required()
+      ->type_name("MODEL.onnx");
+  verify->add_option("property", o.property, "what it must never do, a VNN-LIB file, plain or gzipped")
+      ->required()
+      ->type_name("PROPERTY.vnnlib");
+  verify->add_option("--timeout", o.timeout_s, "wall clock seconds, start-up included")
+      ->required()
+      ->type_name("SECONDS");
+  verify->add_option("--verifier", o.verifier, "the plugin whose stage 'property' is asked (default: crown)")
+      ->type_name("PLUGIN");
+  verify->add_option("--device", o.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  verify->add_option("--threads", o.threads, "processor threads (default: one a core)")->check(CLI::Range(1, 4096));
+  verify->add_flag("--json", o.json, "one JSON object on stdout in place of the answer, nothing else there");
+  verify->add_option("--witness", o.witness, "file to write the counterexample to")->type_name("FILE");
+  verify->add_option("--proof", o.proof, "file to write a proof to, where the verifier makes one")->type_name("FILE");
+  add_plugin_path(*verify, o);
+}
+
+void add_model_commands(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* info = add(app, "info", "describe a network's layers, shapes and sizes", info_command, chosen);
+  info->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+      ->required()
+      ->type_name("MODEL");
+  CLI::App* convert = add(app, "convert", "write a network as another kind of file", convert_command, chosen);
+  convert->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+      ->required()
+      ->type_name("MODEL");
+  convert->add_option("output", o.output, "the file to write: .onnx or .h5")->required()->type_name("FILE");
+}
+
 int main_guarded(int argc, char** argv) {
   CLI::App app{
       "Espalier trains, prunes and proves neural networks: experiments declared as TOML, run as a dataflow graph.",
@@ -189,7 +222,9 @@ int main_guarded(int argc, char** argv) {
   add_pipeline_commands(app, options, chosen);
   add_record_commands(app, options, chosen);
   add_store_commands(app, options, chosen);
+  add_verify_command(app, options, chosen);
   add_reference_commands(app, options, chosen);
+  add_model_commands(app, options, chosen);
   add_hidden_commands(app, options, chosen);
   app.footer(footer_text());  // last: commands that are added later take it over
   if (argc < 2) {

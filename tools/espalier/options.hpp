@@ -29,7 +29,8 @@ struct Options {
   std::string stage;               ///< list
   bool list_plugins = false;       ///< list --plugins
   bool markdown = false;           ///< list --markdown
-  std::string output;              ///< schema -o, graph -o
+  std::string output;              ///< schema -o, graph -o, convert IN OUT
+  std::string model;               ///< info MODEL, convert IN
   std::string artifact;            ///< show
   std::string run;                 ///< runs ID
   std::vector<std::string> runs;   ///< diff RUN RUN, store export RUN...
@@ -38,6 +39,15 @@ struct Options {
   std::string folder;              ///< new plugin DIR, store export|import DIR
   std::string page;                ///< pages: man, bash, zsh, fish
   std::vector<std::string> words;  ///< complete: what stands on the command line
+
+  // verify
+  std::string property;            ///< VNN-LIB
+  std::string verifier = "crown";  ///< the plugin whose stage `property` is asked
+  double timeout_s = 0;
+  std::string device = "auto";  ///< auto, cpu, cuda
+  int threads = 0;              ///< 0: one a core
+  std::string witness;          ///< --witness FILE
+  std::string proof;            ///< --proof FILE
 };
 
 /// Exit codes users and scripts rely on.
@@ -63,5 +73,8 @@ int store_export_command(const Options& options);
 int store_import_command(const Options& options);
 int doctor_command(const Options& options);
 int new_plugin_command(const Options& options);
+int verify_command(const Options& options);
+int info_command(const Options& options);
+int convert_command(const Options& options);
 
 }  // namespace espalier::cli

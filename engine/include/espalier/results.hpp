@@ -11,6 +11,7 @@
 
 #include <espalier/artifact.hpp>
 #include <espalier/network.hpp>
+#include <espalier/property.hpp>
 #include <espalier/tensor.hpp>
 
 namespace espalier::inline v1 {
@@ -111,7 +112,7 @@ class ESPALIER_API Verdicts : public Artifact {
   std::string solver;   ///< "abstract.deeppoly", say
   double budget_s = 0;  ///< time limit an instance; 0 means none
   std::vector<Row> rows;
-  Tensor witnesses;  ///< f32 [k, ...input shape]
+  Tensor witnesses;  ///< f32 or, about a Property, f64 [k, ...input shape]
   std::vector<std::int64_t> witness_rows;
 
   std::string_view kind() const override { return kKind; }
@@ -122,10 +123,14 @@ class ESPALIER_API Verdicts : public Artifact {
   static Verdicts merge(std::span<const Verdicts* const> parts);
 };
 
-/// Replays every counterexample in double precision: the witness must lie within the row's epsilon of the instance's
-/// centre, clipped, and must not be classified as `label` (ties count as violations). A row that fails, or has no
-/// witness, becomes `error` with the reason.
+/// Replays every counterexample without rounding (see replay.hpp): the witness must lie within the row's epsilon of the
+/// instance's centre, clipped, and must not be classified as `label` over the reals (ties count as violations). A row
+/// that fails, or has no witness, becomes `error` with the reason; one that single precision tells otherwise says so.
 ESPALIER_API Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Instances& instances);
+
+/// The same for the one row of an answer about a property: the witness lies in the box of a case and meets all of its
+/// constraints over the reals.
+ESPALIER_API Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Property& property);
 
 /// Named numbers and series (a loss an epoch, say).
 class ESPALIER_API Metrics : public Artifact {
