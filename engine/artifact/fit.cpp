@@ -59,4 +59,14 @@ void require_fit(const Network& network, const Instances& instances) {
   }
 }
 
+void require_fit(const Network& network, const Property& property) {
+  const std::int64_t inputs = element_count(network.input_shape());
+  const std::int64_t outputs = element_count(network.output_shape());
+  if (property.inputs == inputs && property.outputs == outputs) return;
+  throw Error(Code::request,
+              fmt::format("the property is about {} inputs and {} outputs, but the network has {} and {}",
+                          property.inputs, property.outputs, inputs, outputs),
+              "give the property that was written for this network");
+}
+
 }  // namespace espalier::inline v1

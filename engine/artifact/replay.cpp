@@ -99,17 +99,6 @@ void require_fit(std::string_view what, std::int64_t count, const Shape& shape) 
 
 // ---- boxes
 
-/// Whether |x - centre| <= radius over the reals. NaN is outside.
-bool is_within(double x, double centre, double radius) {
-  const double high = x - centre;
-  const double rounded = std::abs(high);
-  if (rounded != radius) return rounded < radius;  // rounding is monotone: it does not carry a value across `radius`
-  // The difference rounds to the radius, so what rounding took away decides: Knuth's exact sum of x and -centre.
-  const double minus_centre = high - x;
-  const double lost = (x - (high - minus_centre)) + (-centre - minus_centre);
-  return high < 0 ? lost >= 0 : lost <= 0;
-}
-
 std::string place_text(std::size_t i, double x) {
   return fmt::format("element {} of the witness is {}", i, x);
 }

@@ -91,16 +91,6 @@ Verdicts answer_all(std::string solver, const VerifyParams& params, Context& ctx
   return collector.take(network.input_shape());
 }
 
-void require_fit(const Network& network, const Property& property) {
-  const std::int64_t inputs = element_count(network.input_shape());
-  const std::int64_t outputs = element_count(network.output_shape());
-  if (property.inputs == inputs && property.outputs == outputs) return;
-  throw Error(Code::request,
-              fmt::format("the property is about {} inputs and {} outputs, but the network has {} and {}",
-                          property.inputs, property.outputs, inputs, outputs),
-              "the property was made for another network");
-}
-
 Verdicts verdict_on_property(std::string solver, double budget_s, const Network& network, PropertyVerdict verdict) {
   Verdicts verdicts;
   verdicts.solver = std::move(solver);

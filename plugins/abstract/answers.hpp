@@ -56,9 +56,6 @@ using Answerer = std::function<Answer(const Question&, const Used&)>;
 /// Asks about every instance of the stage's inputs, one after the other. Throws Error when they do not fit the network.
 Verdicts answer_all(std::string solver, const VerifyParams& params, Context& ctx, const Answerer& answerer);
 
-/// Throws Error when the property was made for another network.
-void require_fit(const Network& network, const Property& property);
-
 struct PropertyVerdict {
   Verdict verdict = Verdict::unknown;
   double bound = 0;

@@ -32,7 +32,7 @@ void verify(const VerifyParams& params, Context& ctx) {
 void verify_property(const PropertyParams& params, Context& ctx) {
   const auto& network = ctx.in<Network>("network");
   const auto& property = ctx.in<Property>("property");
-  abstract::require_fit(network, property);
+  require_fit(network, property);
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
