@@ -131,6 +131,23 @@ void Program::extend(const abstract::Relaxation& relaxation) {
     place_.push_back(values() - 1);
     note_sizes(values() - 1, relaxation.bounds(v));
   }
+  if (v == graph_->output() && value(place(v)).relu) add_copy(v, relaxation);
+}
+
+/// A value of its own for the output of a ReLU, with the elements that the ReLU's has lost.
+void Program::add_copy(int v, const abstract::Relaxation& relaxation) {
+  Value copy;
+  copy.elements = all(graph_->size(v));
+  copy.size = static_cast<int>(copy.elements.size());
+  std::vector<double> slack(copy.elements.size(), 0);
+  const abstract::Columns same = identity(graph_->size(v));
+  add_piece({&same, v, 0}, graph_->size(v), copy, slack);
+  copy.bias.assign(copy.elements.size(), 0);
+  copy.rounded_bias.assign(copy.elements.size(), 0);
+  for (const double s : slack) copy.slack.push_back(round_up(s * (1 + 0x1p-10)));
+  values_.push_back(std::move(copy));
+  place_[static_cast<std::size_t>(v)] = values() - 1;
+  note_sizes(values() - 1, relaxation.bounds(v));
 }
 
 void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
