@@ -124,6 +124,7 @@ class OneShot final : public espalier::Context {
   void log(std::string_view) override {}
   void progress(double, double) override {}
   const fs::path& scratch() override { return scratch_; }
+  const fs::path& folder() const override { return scratch_; }
 
  private:
   const espalier::Artifact& input(std::string_view, std::string_view) override { throw std::logic_error("no inputs"); }

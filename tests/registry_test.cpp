@@ -65,6 +65,7 @@ class Desk final : public Context {
   void log(std::string_view) override {}
   void progress(double, double) override {}
   const std::filesystem::path& scratch() override { return scratch_; }
+  const std::filesystem::path& folder() const override { return scratch_; }
 
  private:
   const espalier::Artifact& input(std::string_view port, std::string_view) override {

@@ -63,21 +63,16 @@ class Decision {
   PropertyAnswer decide() {
     answer_.bound = HUGE_VAL;
     answer_.verdict = Verdict::robust;
-    for (std::size_t b = 0; b < property_.boxes.size() && answer_.verdict == Verdict::robust; ++b) {
-      const std::vector<const Property::Case*> cases = cases_of(b);
-      if (!cases.empty() && !is_empty(property_.boxes[b])) decide(property_.boxes[b], cases);
+    std::vector<CaseList> cases(property_.boxes.size());
+    for (const Property::Case& c : property_.cases) cases[static_cast<std::size_t>(c.box)].push_back(&c);
+    for (std::size_t b = 0; b < cases.size() && answer_.verdict == Verdict::robust; ++b) {
+      if (!cases[b].empty() && !is_empty(property_.boxes[b])) decide(property_.boxes[b], cases[b]);
     }
     return std::move(answer_);
   }
 
  private:
-  std::vector<const Property::Case*> cases_of(std::size_t box) const {
-    std::vector<const Property::Case*> cases;
-    for (const Property::Case& c : property_.cases) {
-      if (c.box == static_cast<std::int64_t>(box)) cases.push_back(&c);
-    }
-    return cases;
-  }
+  using CaseList = std::vector<const Property::Case*>;
 
   void end(Verdict verdict, std::string message = {}) {
     answer_.verdict = verdict;
@@ -85,7 +80,7 @@ class Decision {
     if (verdict != Verdict::counterexample) answer_.bound = std::min(answer_.bound, worst_);
   }
 
-  void decide(const Property::Box& box, const std::vector<const Property::Case*>& cases) {
+  void decide(const Property::Box& box, const CaseList& cases) {
     const Box hull(hull_of(box));
     worst_ = -HUGE_VAL;
     if (hull.empty()) return end(Verdict::unknown, "an input is unbounded");

@@ -48,7 +48,8 @@ int Builder::settled(const Flow& flow, const std::string& name) {
   const Shape padded = sample_shape(flow.shape);
   const Margins& m = flow.margins;
   const Shape bare{padded[0], padded[1] - m.before[0] - m.after[0], padded[2] - m.before[1] - m.after[1]};
-  return add(name + ".pad", Pad{m.before, m.after}, {as(flow.value, bare, name + ".image")}, padded);
+  return add(flow.pad.empty() ? name + ".pad" : flow.pad, Pad{m.before, m.after},
+             {as(flow.value, bare, name + ".image")}, padded);
 }
 
 Op* Builder::op(const Flow& flow) {

@@ -29,6 +29,7 @@ struct Flow {
   int value;
   Shape shape;
   Margins margins;      ///< zeros around the value that no layer adds yet: a convolution may have them as its padding
+  std::string pad;      ///< the name of the node that asked for them
   bool shared = false;  ///< something else uses the value, too
 };
 

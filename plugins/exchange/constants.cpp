@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <memory>
-#include <numeric>
 #include <optional>
 
 #include <fmt/format.h>
@@ -16,7 +14,7 @@
 namespace espalier::exchange {
 namespace {
 
-/// The number of elements that a tensor's dimensions promise, or nothing when `have` are not so many.
+/// Whether dimensions promise just as many elements as there are.
 bool holds(const std::vector<std::int64_t>& dims, std::size_t have) {
   std::size_t count = 1;
   for (const std::int64_t d : dims) {

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <string>
 
@@ -51,6 +53,71 @@ double nearest_double(std::string_view text) {
                      nullptr);  // out of range: tells too small (0) from too large (infinite)
 }
 
+// ---- exact numbers
+
+using boost::multiprecision::cpp_int;
+using boost::multiprecision::cpp_rational;
+
+constexpr long kMostDigits = 1000;
+constexpr unsigned kMostBits = 1U << 13;
+
+unsigned bits(const cpp_int& positive) {
+  return static_cast<unsigned>(boost::multiprecision::msb(positive)) + 1;
+}
+
+/// The number after the 'e', or 0.
+long exponent_of(std::string_view text, std::size_t mantissa) {
+  if (mantissa == text.size()) return 0;
+  std::string_view digits = text.substr(mantissa + 1);
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  long exponent = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+  return error == std::errc() ? exponent : kMostDigits + 1;
+}
+
+/// Needs: `mantissa_length` found a decimal.
+cpp_rational exact_value(std::string_view text) {
+  const std::size_t length = *mantissa_length(text);
+  const std::string_view mantissa = text.substr(0, length);
+  std::string digits;
+  for (const char c : mantissa) {
+    if (c != '.' && (c != '0' || !digits.empty())) digits += c;  // cpp_int takes a leading 0 for octal
+  }
+  const std::size_t point = mantissa.find('.');
+  const long decimals = point == std::string_view::npos ? 0 : static_cast<long>(length - point - 1);
+  const long exponent = exponent_of(text, length);
+  if (std::ssize(digits) > kMostDigits || decimals > kMostDigits || std::abs(exponent) > kMostDigits) {
+    throw NumberTooLong("");
+  }
+  const long shift = exponent - decimals;
+  const cpp_int power = boost::multiprecision::pow(cpp_int(10), static_cast<unsigned>(std::abs(shift)));
+  const cpp_int whole(digits);
+  return shift < 0 ? cpp_rational(whole, power) : cpp_rational(whole * power);
+}
+
+/// Rounded once, to nearest: 64 bits of the quotient and whether more follow, then one conversion.
+double nearest_double(const cpp_rational& value) {
+  static_assert(std::numeric_limits<long double>::digits >= 64);
+  if (value.is_zero()) return 0;
+  cpp_int top = abs(numerator(value));
+  cpp_int bottom = denominator(value);
+  const int shift = 64 - (static_cast<int>(bits(top)) - static_cast<int>(bits(bottom)));
+  (shift > 0 ? top : bottom) <<= static_cast<unsigned>(std::abs(shift));
+  cpp_int quotient;  // of 64 or 65 bits
+  cpp_int rest;
+  divide_qr(top, bottom, quotient, rest);
+  const unsigned spare = bits(quotient) - 64;
+  const bool more = !rest.is_zero() || (spare > 0 && bit_test(quotient, 0));
+  const auto leading = static_cast<std::uint64_t>(quotient >> spare) | (more ? 1U : 0U);
+  const long double size = std::ldexp(static_cast<long double>(leading), static_cast<int>(spare) - shift);
+  return static_cast<double>(value < 0 ? -size : size);
+}
+
+const cpp_rational& limited(const cpp_rational& value) {
+  if (!value.is_zero() && bits(abs(numerator(value))) + bits(denominator(value)) > kMostBits) throw NumberTooLong("");
+  return value;
+}
+
 }  // namespace
 
 std::optional<Number> Number::of(std::string_view word) {
@@ -70,26 +137,21 @@ std::optional<Number> Number::of(std::string_view word) {
   return number;
 }
 
-Number::Number(const Decimal& value) : zero_(value.is_zero()), negative_(value < 0) {
-  if (!boost::multiprecision::isfinite(value)) {
-    nearest_ = negative_ ? -HUGE_VAL : HUGE_VAL;
-  } else if (!zero_) {
-    const Decimal size = boost::multiprecision::abs(value);
-    nearest_ = nearest_double(size.str(100, std::ios_base::scientific));
-    if (negative_) nearest_ = -nearest_;
-  }
-  calculated_ = std::make_shared<const Decimal>(value);
-}
+Number::Number(const Rational& value)
+    : nearest_(nearest_double(value)),
+      zero_(value.is_zero()),
+      negative_(value < 0),
+      calculated_(std::make_shared<const Rational>(value)) {}
 
-Number::Decimal Number::exact() const {
+Number::Rational Number::exact() const {
   if (calculated_) return *calculated_;
   if (zero_) return 0;
-  const Decimal size{std::string(digits_)};
-  return negative_ ? Decimal(-size) : size;
+  const Rational size = exact_value(digits_);
+  return negative_ ? Rational(-size) : size;
 }
 
 Number Number::operator-() const {
-  if (calculated_) return Number(-*calculated_);
+  if (calculated_) return Number(Rational(-*calculated_));
   Number result = *this;
   if (zero_) return result;
   result.negative_ = !negative_;
@@ -100,19 +162,19 @@ Number Number::operator-() const {
 Number operator+(const Number& a, const Number& b) {
   if (a.zero_) return b;
   if (b.zero_) return a;
-  return Number(a.exact() + b.exact());
+  return Number(limited(a.exact() + b.exact()));
 }
 
 Number operator*(const Number& a, const Number& b) {
   if (a.is_one()) return b;
   if (b.is_one()) return a;
-  return Number(a.exact() * b.exact());
+  return Number(limited(a.exact() * b.exact()));
 }
 
 Number operator/(const Number& a, const Number& b) {
   if (b.is_one()) return a;
   if ((-b).is_one()) return -a;
-  return Number(a.exact() / b.exact());
+  return Number(limited(a.exact() / b.exact()));
 }
 
 }  // namespace espalier::exchange

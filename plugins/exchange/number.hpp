@@ -3,14 +3,20 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string_view>
 
-#include <boost/multiprecision/cpp_dec_float.hpp>
+#include <boost/multiprecision/cpp_int.hpp>
 
 namespace espalier::exchange {
 
-/// A decimal of a file, or the result of arithmetic on such: rounded once, at the end. Most numbers are never
-/// calculated with, so they stay the text they are. Borrows the text.
+/// Thrown where a number has so many digits that nobody meant it, and exact arithmetic would take for ever.
+struct NumberTooLong : std::length_error {
+  using std::length_error::length_error;
+};
+
+/// A decimal of a file, or the exact result of arithmetic on such. Most numbers are never calculated with, so they stay
+/// the text they are. Borrows the text.
 class Number {
  public:
   Number() = default;  ///< 0
@@ -29,17 +35,16 @@ class Number {
   friend Number operator/(const Number& a, const Number& b);
 
  private:
-  /// A hundred digits: sums and products of a file's numbers, which have some 17, come out exact or all but.
-  using Decimal = boost::multiprecision::cpp_dec_float_100;
-  explicit Number(const Decimal& value);
-  Decimal exact() const;
+  using Rational = boost::multiprecision::cpp_rational;
+  explicit Number(const Rational& value);
+  Rational exact() const;
   bool is_one() const { return !calculated_ && digits_ == "1" && !negative_; }
 
   double nearest_ = 0;
   bool zero_ = true;
   bool negative_ = false;
-  std::string_view digits_;                    ///< without the sign
-  std::shared_ptr<const Decimal> calculated_;  ///< in place of `digits_`; with its sign
+  std::string_view digits_;                     ///< without the sign
+  std::shared_ptr<const Rational> calculated_;  ///< in place of `digits_`; with its sign
 };
 
 }  // namespace espalier::exchange

@@ -2,6 +2,8 @@
 #include "operators.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <string_view>

@@ -95,12 +95,13 @@ struct Ground {
   Pair padding;
 };
 
-/// Zeros of the value and of the window together: the operation's own padding when both sides have the same, else a
-/// layer of their own.
+/// Zeros of the value and of the window together: the operation's own padding when they are the same on both sides,
+/// else a layer, which takes what the operation cannot.
 Ground ground_of(Call& call, const Flow& x, const Margins& more) {
   const Flow wide = with_margins(x, more);
   const Margins& all = wide.margins;
   const bool own = all.before == all.after && all.before[0] <= kLongestStep && all.before[1] <= kLongestStep;
+  if (!own && more.before == more.after) return {call.net().settled(x, call.name()), more.before};
   if (!own) return {call.net().settled(wide, call.name()), {0, 0}};
   Shape bare = sample_shape(wide.shape);
   for (std::size_t axis = 0; axis < 2; ++axis) bare[axis + 1] -= 2 * all.before[axis];
@@ -190,10 +191,10 @@ Value average_pool(Call& call) {
   if (call.find("kernel_shape") == nullptr) call.fail("it has no attribute 'kernel_shape'", Code::damaged);
   const Window w = window_of(call, image, {1, 1});
   if (w.dilation != Pair{1, 1}) call.fail("windows with gaps are not read");
-  if (!w.margins.empty() && call.integer("count_include_pad", 0) == 0) {
+  const bool counts_padding = call.integer("count_include_pad", 0) != 0;
+  if (!w.margins.empty() && !counts_padding) {
     call.fail("means that leave the padding out are not read (count_include_pad is 0)");
   }
-  call.integer("count_include_pad", 0);
   const Shape out = windows_over(call, image, w, image[0]);
   if (call.integer("ceil_mode", 0) != 0) {
     for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -220,7 +221,9 @@ Value pad(Call& call) {
   for (const std::int64_t p : pads) {
     if (p < 0 || p > kLongestStep) call.fail(fmt::format("a padding of {} is outside 0 to {}", p, kLongestStep));
   }
-  return with_margins(x, {{pads[2], pads[3]}, {pads[6], pads[7]}});
+  Flow out = with_margins(x, {{pads[2], pads[3]}, {pads[6], pads[7]}});
+  out.pad = call.name();
+  return out;
 }
 
 }  // namespace espalier::exchange

@@ -92,7 +92,7 @@ class Assertion {
     for (std::uint32_t i = all_[formula].end; i-- > formula;) {
       const Expression& e = all_[i];
       if (e.is_list()) {
-        value_of_list(i);
+        evaluate(i);
       } else {
         push(e.word, e.offset);  // what it means depends on the list around it
       }
@@ -135,6 +135,16 @@ class Assertion {
     return parts;
   }
 
+  void evaluate(std::uint32_t at) {
+    try {
+      value_of_list(at);
+    } catch (const TooManyCases&) {
+      refuse_size(file_, all_[at].offset);
+    } catch (const NumberTooLong&) {
+      file_.fail(Code::unsupported, all_[at].offset, "numbers here have too many digits to be calculated with exactly");
+    }
+  }
+
   void value_of_list(std::uint32_t at) {
     const Expression& list = all_[at];
     if (list.parts < 2 || all_[at + 1].is_list()) {
@@ -144,7 +154,7 @@ class Assertion {
     stack_.pop_back();
     std::vector<Part> parts = pop(list.parts - 1);
     if (head == "and" || head == "or") {
-      push(junction(head, std::move(parts), list.offset), list.offset);
+      push(junction(head, std::move(parts)), list.offset);
     } else if (head == "<=" || head == ">=" || head == "=") {
       push(comparison(head, std::move(parts), list.offset), list.offset);
     } else if (head == "+" || head == "-" || head == "*" || head == "/") {
@@ -181,15 +191,11 @@ class Assertion {
     return {.terms = {{*variable, Number::one()}}, .constant = {}};
   }
 
-  Disjunction junction(std::string_view head, std::vector<Part> parts, std::uint32_t offset) const {
+  Disjunction junction(std::string_view head, std::vector<Part> parts) const {
     std::vector<Disjunction> formulas;
     formulas.reserve(parts.size());
     for (Part& part : parts) formulas.push_back(formula_of(std::move(part)));
-    try {
-      return head == "and" ? all_of(std::move(formulas)) : any_of(std::move(formulas));
-    } catch (const TooManyCases&) {
-      refuse_size(file_, offset);
-    }
+    return head == "and" ? all_of(std::move(formulas)) : any_of(std::move(formulas));
   }
 
   /// a <= b <= c is a <= b and b <= c.

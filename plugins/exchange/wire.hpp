@@ -35,7 +35,7 @@ class WireReader {
     const std::string_view all = fixed_elements(sizeof(T));
     const std::size_t have = out.size();
     out.resize(have + all.size() / sizeof(T));
-    std::memcpy(out.data() + have, all.data(), all.size());
+    if (!all.empty()) std::memcpy(out.data() + have, all.data(), all.size());
   }
 
  private:

@@ -224,7 +224,7 @@ TEST_CASE("questions that do not fit the network are refused, naming both") {
   check_refused(threshold(), ask(2, {}, {0.5F}), "instance 0 has label 2, but the network has 2 outputs");
   check_refused(threshold(), ask(0, 5, {0.5F}), "instance 0 has target 5, but the network has 2 outputs");
   check_refused(threshold(), ask(1, 1, {0.5F}), "instance 0 has target 1, which is its label");
-  check_refused(threshold(), ask(0, {}, {0.5F, 0.5F}), "the centres are [1, 2], but the network takes [1]");
+  check_refused(threshold(), ask(0, {}, {0.5F, 0.5F}), "the network takes [1], the instances' centres are [2]");
   NetworkBuilder builder({1});
   builder.linear({{1}}, {0});
   check_refused(builder.build(), ask(0, {}, {0.5F}),

@@ -68,6 +68,13 @@ TEST_CASE("abstract stages are never wrong") {
   CHECK(judged_properties("abstract.property", 400).robust > 50);
 }
 
+TEST_CASE("crown is never wrong, and leaves little open") {
+  const Tally robustness = judged("crown.verify", 1000);
+  CHECK(robustness.robust > 200);
+  const Tally properties = judged_properties("crown.property", 1000);
+  CHECK(properties.robust > 200);
+}
+
 TEST_CASE("the judge's smallest margin is that of brute force") {
   std::mt19937 random(5);
   int compared = 0;

@@ -114,6 +114,25 @@ TEST_CASE("linear terms are added up exactly and rounded once") {
   CHECK(only_constraint("(<= (* 0.1 (+ Y_0 Y_0 Y_0)) 1)") == OutputConstraint{.terms = {{0, 0.3}}, .limit = 1});
   CHECK(only_constraint("(<= (+ Y_2 (* 2 Y_0) (- Y_2)) (- 7 1 2))") == OutputConstraint{.terms = {{0, 2}}, .limit = 4});
   CHECK(only_constraint("(<= (* (+ 1e300 1) 1e-300 Y_0) 1)").terms == Terms{{0, 1}});
+  // Exactly: nothing gets lost, and nothing is left over.
+  CHECK(with_asserts("(assert (<= (+ 1e300 1e-300) 1e300))").cases.empty());
+  CHECK(only_case("(<= (- (* 3 (/ Y_0 3)) Y_0) 0)").empty());
+  CHECK(only_constraint("(<= (/ Y_0 3) 0.1)") == OutputConstraint{.terms = {{0, 1.0 / 3}}, .limit = 0.1});
+  CHECK(only_constraint("(<= (* 5e-324 Y_0) (+ 1e-5 1e-400))").terms == Terms{{0, 5e-324}});
+  CHECK(only_constraint("(<= Y_0 (+ 9007199254740993 0.0))").limit == 9007199254740992);   // a tie, to even
+  CHECK(only_constraint("(<= Y_0 (+ 9007199254740992 1.01))").limit == 9007199254740994);  // above the tie
+  CHECK(only_constraint("(<= Y_0 (* 0010 012.50e-1))").limit == 12.5);                     // not octal
+  CHECK(only_constraint("(<= Y_0 (+ 0.00 -.0e9 +00.5E+1))").limit == 5);
+  // Exactly: nothing gets lost, and nothing is left over.
+  CHECK(with_asserts("(assert (<= (+ 1e300 1e-300) 1e300))").cases.empty());
+  CHECK(only_case("(<= (- (* 3 (/ Y_0 3)) Y_0) 0)").empty());
+  CHECK(only_constraint("(<= (/ Y_0 3) 0.1)") == OutputConstraint{.terms = {{0, 1.0 / 3}}, .limit = 0.1});
+  CHECK(only_constraint("(<= (* 5e-324 Y_0) (+ 1e-5 1e-400))").terms == Terms{{0, 5e-324}});
+  CHECK(only_constraint("(<= (+ Y_0 1e-400) 1e-5)").limit == 1e-5);
+  CHECK(only_constraint("(<= Y_0 (+ 9007199254740992 1))").limit == 9007199254740992);     // a tie, to even
+  CHECK(only_constraint("(<= Y_0 (+ 9007199254740992 1.01))").limit == 9007199254740994);  // above the tie
+  CHECK(only_constraint("(<= Y_0 (* 0010 012.50e-1))").limit == 12.5);                     // not octal
+  CHECK(only_constraint("(<= Y_0 (+ 0.00 -.0e9 +00.5E+1))").limit == 5);
   const Property p = with_asserts("(assert (<= (* -4 X_1) -1)) (assert (<= (+ X_0 X_0 0.1) 1.2))");
   CHECK(p.boxes[0].low[1] == 0.25);
   CHECK(p.boxes[0].high[0] == 0.55);
@@ -223,6 +242,10 @@ TEST_CASE("what cannot be read is refused with its place and the reason") {
   check(start + "(assert (<= (* Y_0 Y_1) 1))", "p.vnnlib:8:20: a product of variables");
   check(start + "(assert (<= (/ 1 Y_0) 1))", "p.vnnlib:8:18: a quotient");
   check(start + "(assert (<= (/ Y_0 0) 1))", "a quotient");
+  check(start + "(assert (<= (* 1e9999 Y_0) 1))", "p.vnnlib:8:13: numbers here have too many digits");
+  check(start + "(assert (<= (* " + repeated("9", 2000) + " Y_0) 1))", "too many digits");
+  check(start + "(assert (<= (* 1e9999 Y_0) 1))", "p.vnnlib:8:13: numbers here have too many digits");
+  check(start + "(assert (<= (* " + repeated("9", 2000) + " Y_0) 1))", "too many digits");
   check(start + "(assert (<= Y_3 1))", "'Y_3' is neither a number nor declared");
   check(start + "(assert (<= X_01 1))", "'X_01'");
   check(start + "(assert (and))", "needs an operator");

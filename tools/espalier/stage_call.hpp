@@ -47,6 +47,7 @@ class StageCall final : public Context {
   void log(std::string_view) override {}
   void progress(double, double) override {}
   const std::filesystem::path& scratch() override { return scratch_.path(); }
+  const std::filesystem::path& folder() const override { return folder_; }
 
  private:
   const Artifact& input(std::string_view port, std::string_view kind) override;
@@ -61,6 +62,7 @@ class StageCall final : public Context {
   run::Seat seat_;
   std::function<bool()> stopped_;
   run::ScratchFolder scratch_{{}};
+  std::filesystem::path folder_ = std::filesystem::current_path();
 };
 
 }  // namespace espalier::cli

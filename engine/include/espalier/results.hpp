@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <span>
@@ -40,6 +41,18 @@ class ESPALIER_API Instances : public Artifact {
   /// Rows [begin, end), for shards.
   Instances slice(std::int64_t begin, std::int64_t end) const;
 };
+
+/// Whether |x - centre| <= radius over the reals, decided without rounding: whether x lies in an instance's box. NaN is
+/// outside.
+inline bool is_within(double x, double centre, double radius) {
+  const double difference = x - centre;
+  const double distance = std::abs(difference);
+  if (distance != radius) return distance < radius;  // rounding is monotone: it carries nothing across the radius
+  // The difference rounds to the radius, so what rounding took away decides: Knuth's exact sum of x and -centre.
+  const double minus_centre = difference - x;
+  const double lost = (x - (difference - minus_centre)) + (-centre - minus_centre);
+  return difference < 0 ? lost >= 0 : lost <= 0;
+}
 
 /// What an attack found, one row an image attacked.
 class ESPALIER_API Attacks : public Artifact {
