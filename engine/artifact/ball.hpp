@@ -20,7 +20,7 @@ struct Ball {
 inline constexpr std::int64_t kPrecision = 512;
 
 /// Arithmetic over the reals, for artifact::Walk: exact for networks of sums, products and ReLUs.
-struct Exact {
+struct ESPALIER_API Exact {
   using Number = Ball;
 
   class Sum {

@@ -11,29 +11,16 @@ namespace {
 using namespace espalier;
 using namespace espalier::abstract;
 
-/// Both domains answer the same questions.
-void describe(StageBuilder<VerifyParams> stage) {
-  stage.repeatable(Repeatable::budgeted)
-      .input<Network>("network", "the network to be proven")
-      .input<Instances>("instances", "the questions; their own epsilons are not used")
-      .output<Verdicts>("verdicts", "one answer a question, with a certified bound of the margin")
-      .param("epsilon", &VerifyParams::epsilon, "radius of every question, in pixel units, in place of its own")
-      .required()
-      .at_least(0)
-      .param("budget_s", &VerifyParams::budget_s, "seconds a question may take before it is a timeout; 0: no limit")
-      .at_least(0);
-}
-
 }  // namespace
 
 ESPALIER_PLUGIN(plugin) {
   plugin.name("abstract")
       .version("0.1.0")
       .doc("Proves robustness with abstract domains: certified bounds that hold over the reals, in milliseconds.");
-  describe(plugin.stage("intervals", verify_with_intervals)
-               .doc("Verifies with interval arithmetic. The fastest and coarsest domain."));
-  describe(plugin.stage("deeppoly", verify_with_deeppoly)
-               .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input."));
+  describe_verifier(plugin.stage("intervals", verify_with_intervals)
+                        .doc("Verifies with interval arithmetic. The fastest and coarsest domain."));
+  describe_verifier(plugin.stage("deeppoly", verify_with_deeppoly)
+                        .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input."));
   plugin.stage("property", verify_property)
       .doc("Decides one property with DeepPoly, box by box, and tries a few points of each box as counterexamples.")
       .repeatable(Repeatable::budgeted)

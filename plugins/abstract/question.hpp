@@ -41,10 +41,10 @@ class Verifier {
   /// `robust` only on a certified bound above 0; `timeout` only when told to end before it had one. Needs: the box has
   /// the size of the network's input, label and target are classes and differ.
   Answer answer(const Question& question, Domain domain, const MayContinue& may_continue) const;
-
- private:
+  /// A counterexample when the nearest point of the box is one, replayed.
   std::optional<Answer> counterexample_near(const Question& question, std::span<const double> point) const;
 
+ private:
   const Network& network_;
   Graph graph_;
 };

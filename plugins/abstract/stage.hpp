@@ -3,12 +3,9 @@
 
 #include <espalier/stage.hpp>
 
-namespace espalier::abstract {
+#include "answers.hpp"
 
-struct VerifyParams {
-  double epsilon = 0;
-  double budget_s = 0;
-};
+namespace espalier::abstract {
 
 /// The bodies of the plugin's stages.
 void verify_with_intervals(const VerifyParams& params, Context& ctx);

@@ -24,9 +24,10 @@ float chord_offset(double low, double high, double slope) {
 }  // namespace
 
 Lines::Lines(std::span<const Range> ranges) {
-  for (const auto& [l, u] : ranges) {
-    const bool closed = u <= 0;
-    const bool open = l >= 0;
+  for (const auto& [l, u, split] : ranges) {
+    const bool closed = split < 0 || (split == 0 && u <= 0);
+    const bool open = split > 0 || (split == 0 && l >= 0);
+    if (split != 0) literals.push_back({static_cast<std::int32_t>(low.size()), split});
     const double width = double{u} - double{l};
     if (closed || open) {
       high.push_back(open ? 1.0F : 0.0F);
@@ -69,6 +70,7 @@ float* Bounder::objective(int place) {
 }
 
 void Bounder::reset(const Lines& lines) {
+  // Lines may know fewer neurons than the program has by now; the others are not in use.
   for (std::size_t n = 0; n < lines.low.size(); ++n) {
     std::fill_n(low_.data() + n * kLanes, kLanes, lines.low[n]);
     std::fill_n(high_.data() + n * kLanes, kLanes, lines.high[n]);
@@ -76,7 +78,10 @@ void Bounder::reset(const Lines& lines) {
   }
   beta_.fill(0);
   sign_.fill(0);
-  any_split_ = false;
+  any_split_ = !lines.literals.empty();
+  for (const Literal& literal : lines.literals) {
+    std::fill_n(sign_.data() + at(literal.neuron, 0), kLanes, static_cast<float>(literal.sign));
+  }
 }
 
 void Bounder::split(int lane, int neuron, int sign, float multiplier) {

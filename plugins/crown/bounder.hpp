@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "domain.hpp"
 #include "lanes.hpp"
 #include "program.hpp"
 
@@ -19,11 +20,12 @@ struct Effort {
   float decay = 1.0F;  ///< of both rates, an iteration
 };
 
-/// The lines over every neuron when nothing is split: what all lanes start from.
+/// The lines over every neuron when nothing more is split: what all lanes start from.
 struct Lines {
   std::vector<float> low;
   std::vector<float> high;
   std::vector<float> offset;
+  std::vector<Literal> literals;  ///< neurons that the program has in a known phase
 
   /// For neurons [0, ranges.size()). `low` is 1 where the neuron is more open than closed, else 0 (Zhang et al. 2018).
   explicit Lines(std::span<const Range> ranges);
@@ -40,7 +42,7 @@ class Bounder {
 
   /// Coefficients of the next run on value `place` before its ReLU, [size x kLanes], to be filled by the caller.
   float* objective(int place);
-  /// Every neuron of every lane as `lines` say, nothing split.
+  /// Every neuron of every lane as `lines` say; their literals are split with multiplier 0.
   void reset(const Lines& lines);
   void set_low(int lane, int neuron, float low) { low_[at(neuron, lane)] = low; }
   float low(int lane, int neuron) const { return best_low_[at(neuron, lane)]; }

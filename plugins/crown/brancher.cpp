@@ -22,7 +22,8 @@ Brancher::Brancher(const Program& program, const Lines& lines, int place, std::s
     const Value& value = program.value(v);
     for (int i = 0; value.relu && i < value.size; ++i) {
       const int neuron = value.neurons + i;
-      if (program.ranges()[static_cast<std::size_t>(neuron)].unstable()) places_.push_back({neuron, v, i});
+      const Range& range = program.ranges()[static_cast<std::size_t>(neuron)];
+      if (range.unstable() && range.split == 0) places_.push_back({neuron, v, i});
     }
   }
 }
@@ -31,6 +32,8 @@ Domain Brancher::root(std::size_t goal) const {
   Domain root;
   root.goal = goal;
   for (const float low : lines_.low) root.slopes.push_back(Domain::packed(low));
+  root.literals = lines_.literals;
+  root.multipliers.assign(root.literals.size(), 0);
   return root;
 }
 
@@ -78,7 +81,10 @@ Domains Brancher::branch(std::span<const Domain> parents) {
     }
     domains_ += 2;
     for (const std::size_t side : {best, best + 1}) {
-      if (trials[side].bound > 0) continue;
+      if (trials[side].bound > 0) {
+        closed_bound_ = std::min(closed_bound_, trials[side].bound);
+        continue;
+      }
       Domain& child = children.emplace_back(parents[p]);
       child.literals.push_back(
           {parents[p].candidates[static_cast<std::size_t>(trials[side].candidate)], trials[side].sign});
@@ -125,7 +131,10 @@ void Brancher::bound_group(std::span<Domain> domains, const Effort& effort, Doma
   for (std::size_t l = 0; l < domains.size(); ++l) {
     Domain& d = domains[l];
     d.bound = std::max(d.bound, bounder_.bound(static_cast<int>(l)) - thresholds[l]);
-    if (d.bound > 0) continue;
+    if (d.bound > 0) {
+      closed_bound_ = std::min(closed_bound_, d.bound);
+      continue;
+    }
     remember(static_cast<int>(l), d);
     choose_candidates(static_cast<int>(l), d);
     open.push_back(std::move(d));

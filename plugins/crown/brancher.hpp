@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -39,6 +40,8 @@ class Brancher {
   Domains branch(std::span<const Domain> parents);
   /// Children that were bounded since the beginning.
   std::int64_t domains() const { return domains_; }
+  /// The smallest bound, minus its threshold, of a domain that was dropped; infinity when none was.
+  double closed_bound() const { return closed_bound_; }
 
  private:
   struct Place {
@@ -70,6 +73,7 @@ class Brancher {
   Bounder bounder_;
   std::vector<Place> places_;  ///< the unstable neurons that `place` depends on
   std::int64_t domains_ = 0;
+  double closed_bound_ = HUGE_VAL;
 };
 
 }  // namespace espalier::crown

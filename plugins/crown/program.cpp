@@ -61,7 +61,21 @@ std::vector<std::int64_t> fan_outs(const Graph& graph) {
   return fan;
 }
 
-/// The inputs that some weight of the network touches.
+abstract::Columns identity(std::int64_t n) {
+  abstract::Columns columns;
+  for (std::int64_t j = 0; j <= n; ++j) columns.start.push_back(j);
+  for (std::int64_t j = 0; j < n; ++j) columns.terms.push_back({1, static_cast<std::int32_t>(j)});
+  return columns;
+}
+
+std::vector<std::int32_t> all(std::int64_t n) {
+  std::vector<std::int32_t> elements(static_cast<std::size_t>(n));
+  std::iota(elements.begin(), elements.end(), 0);
+  return elements;
+}
+
+}  // namespace
+
 std::vector<std::int32_t> used_inputs(const Graph& graph) {
   std::vector<bool> used(static_cast<std::size_t>(graph.size(0)), false);
   for (int v = 1; v < graph.values(); ++v) {
@@ -79,21 +93,6 @@ std::vector<std::int32_t> used_inputs(const Graph& graph) {
   return kept;
 }
 
-abstract::Columns identity(std::int64_t n) {
-  abstract::Columns columns;
-  for (std::int64_t j = 0; j <= n; ++j) columns.start.push_back(j);
-  for (std::int64_t j = 0; j < n; ++j) columns.terms.push_back({1, static_cast<std::int32_t>(j)});
-  return columns;
-}
-
-std::vector<std::int32_t> all(std::int64_t n) {
-  std::vector<std::int32_t> elements(static_cast<std::size_t>(n));
-  std::iota(elements.begin(), elements.end(), 0);
-  return elements;
-}
-
-}  // namespace
-
 /// What one source contributes to a value.
 struct Program::Piece {
   const abstract::Columns* columns;
@@ -101,8 +100,8 @@ struct Program::Piece {
   double weight_error;
 };
 
-Program::Program(const Graph& graph, const abstract::Relaxation& relaxation)
-    : graph_(&graph), place_{0}, fan_out_(fan_outs(graph)) {
+Program::Program(const Graph& graph, const abstract::Relaxation& relaxation, Phases phases)
+    : graph_(&graph), phases_(std::move(phases)), place_{0}, fan_out_(fan_outs(graph)) {
   Value input;
   input.elements = used_inputs(graph);
   input.size = static_cast<int>(input.elements.size());
@@ -145,7 +144,8 @@ void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
   std::vector<std::int32_t> open;
   const Intervals& before = relaxation.bounds(in);
   for (std::size_t k = 0; k < before.size(); ++k) {
-    if (!(before[k].high <= 0)) open.push_back(static_cast<std::int32_t>(k));
+    const auto element = static_cast<std::int32_t>(k);
+    if (!(before[k].high <= 0) || split_of({in, element}) != 0) open.push_back(element);
   }
   const bool fused = in > 0 && own;
   Value relu = make(fused ? in : v, std::move(open));
@@ -158,7 +158,7 @@ void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
     values_.push_back(std::move(relu));
     place_.push_back(values() - 1);
   }
-  note_neurons(place_.back(), before);
+  note_neurons(place_.back(), in, before);
   note_sizes(place_.back(), relaxation.bounds(v));
 }
 
@@ -212,12 +212,21 @@ void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, std
   value.edges.push_back({source, std::move(matrix)});
 }
 
-void Program::note_neurons(int place, const Intervals& bounds) {
+int Program::split_of(NeuronId neuron) const {
+  for (const Phase& phase : phases_) {
+    if (phase.neuron == neuron) return phase.sign;
+  }
+  return 0;
+}
+
+void Program::note_neurons(int place, int graph_value, const Intervals& bounds) {
   Value& v = values_[static_cast<std::size_t>(place)];
   v.neurons = neurons();
   for (const std::int32_t k : v.elements) {
     const auto& [low, high] = bounds[static_cast<std::size_t>(k)];
-    ranges_.push_back({round_down(low), round_up(high)});
+    const NeuronId id{graph_value, k};
+    ranges_.push_back({round_down(low), round_up(high), split_of(id)});
+    ids_.push_back(id);
   }
 }
 

@@ -31,12 +31,32 @@ struct Value {
   std::vector<std::int32_t> elements;  ///< which elements of the network's value are here
 };
 
+/// A neuron of the network, before its ReLU: an element of one of the network's values.
+struct NeuronId {
+  int value = 0;
+  std::int32_t element = 0;
+  friend auto operator<=>(const NeuronId&, const NeuronId&) = default;
+};
+
+/// The phase that a neuron is known to have in a part of the box: sign +1 says that its input is at least 0, -1 at most
+/// 0.
+struct Phase {
+  NeuronId neuron;
+  int sign = 0;
+  friend bool operator==(const Phase&, const Phase&) = default;
+};
+using Phases = std::vector<Phase>;
+
 /// Bounds of one neuron before its ReLU, as floats around the certified doubles.
 struct Range {
   float low = 0;
   float high = 0;
+  int split = 0;  ///< the sign of the phase that the neuron has by a split, or 0
   bool unstable() const { return low < 0 && high > 0; }
 };
+
+/// The inputs that some weight of the network touches, which are those that a Program has.
+std::vector<std::int32_t> used_inputs(const abstract::Graph& graph);
 
 /// A network specialised to a box of inputs: neurons that never open there are gone (an exact reduction), every value
 /// carries the error terms of float arithmetic. Built value by value together with the bounds it needs; then constant,
@@ -48,8 +68,9 @@ struct Range {
 /// |W_jk| Y_k, summed once, bounds all of it per unit of |p_j|. What biases and concretisation lose is in it too.
 class Program {
  public:
-  /// The input of a network over the box of `relaxation`, which knows no more than it. Borrows the graph.
-  Program(const abstract::Graph& graph, const abstract::Relaxation& relaxation);
+  /// The input of a network over the box of `relaxation`, which knows no more than it, where some neurons have known
+  /// phases; these stay in the program even when closed, because their phase is a constraint. Borrows the graph.
+  Program(const abstract::Graph& graph, const abstract::Relaxation& relaxation, Phases phases);
 
   /// Follows the relaxation by one value. A ReLU that is the only use of the value before it becomes part of that,
   /// which loses the neurons that their final bounds close. Needs: the relaxation has just been extended by one.
@@ -68,6 +89,7 @@ class Program {
   /// Neurons are numbered through all ReLU values.
   int neurons() const { return static_cast<int>(ranges_.size()); }
   const std::vector<Range>& ranges() const { return ranges_; }
+  NeuronId id(int neuron) const { return ids_[static_cast<std::size_t>(neuron)]; }
   /// What gradual underflow can take from any bound in all.
   double underflow() const { return underflow_; }
 
@@ -76,10 +98,12 @@ class Program {
   void add_relu(int graph_value, const abstract::Relaxation& relaxation);
   Value make(int graph_value, std::vector<std::int32_t> kept) const;
   void add_piece(const Piece& piece, std::int64_t rows, Value& value, std::vector<double>& slack) const;
-  void note_neurons(int place, const abstract::Intervals& bounds);
+  int split_of(NeuronId neuron) const;
+  void note_neurons(int place, int graph_value, const abstract::Intervals& bounds);
   void note_sizes(int place, const abstract::Intervals& bounds);
 
   const abstract::Graph* graph_;
+  Phases phases_;
   std::vector<Value> values_;
   std::vector<int> place_;
   std::vector<std::int64_t> fan_out_;       ///< of the network's values: products that enter one coefficient
@@ -87,6 +111,7 @@ class Program {
   std::vector<float> centre_;
   std::vector<float> radius_;
   std::vector<Range> ranges_;
+  std::vector<NeuronId> ids_;
   double underflow_ = 0;
 };
 

@@ -64,6 +64,14 @@ class Frontier {
     return open_.empty() ? HUGE_VAL : open_.begin()->first;
   }
 
+  Domains drain() {
+    const std::lock_guard lock(mutex_);
+    Domains all;
+    for (auto& [bound, domain] : open_) all.push_back(std::move(domain));
+    open_.clear();
+    return all;
+  }
+
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -96,10 +104,12 @@ class Search {
     if (end_ == End::proven) in_parallel(options_.threads, [&](int) { work(); });
     SearchResult result;
     result.domains = domains_;
-    result.bound = frontier_.worst();
+    result.bound = std::min(frontier_.worst(), closed_bound_);
     for (const Domain& d : stuck_) result.bound = std::min(result.bound, d.bound);
     result.end = end_ == End::proven && !stuck_.empty() ? End::stuck : end_.load();
     result.stuck = std::move(stuck_);
+    result.open = frontier_.drain();
+    result.case_of = std::move(case_of_);
     return result;
   }
 
@@ -136,11 +146,22 @@ class Search {
       if (without_goals) end_ = End::stuck;  // nothing can refute it
       if (best[c] != nullptr) planted.push_back(*best[c]);
     }
-    keep(std::move(planted));
+    keep(first, std::move(planted));
+    note_closed(first);
+  }
+
+  void note_closed(const Brancher& brancher) {
+    const std::lock_guard lock(mutex_);
+    closed_bound_ = std::min(closed_bound_, brancher.closed_bound());
   }
 
   void work() {
     Brancher brancher = this->brancher();
+    while_open(brancher);
+    note_closed(brancher);
+  }
+
+  void while_open(Brancher& brancher) {
     while (true) {
       Domains parents = frontier_.take(kLanes);
       if (parents.empty()) break;
@@ -154,7 +175,7 @@ class Search {
       Domains children = brancher.branch(parents);
       brancher.bound(children, options_.effort);
       domains_ += brancher.domains() - before;
-      keep(std::move(children));
+      keep(brancher, std::move(children));
       frontier_.give_back({});
     }
   }
@@ -165,15 +186,17 @@ class Search {
     return options_.most_domains > 0 && domains_ >= options_.most_domains ? End::given_up : End::proven;
   }
 
-  void keep(Domains domains) {
+  /// Domains to be split go to the frontier. Where every neuron is fixed only the multipliers are left to improve.
+  void keep(Brancher& brancher, Domains domains) {
     const auto fixed =
         std::partition(domains.begin(), domains.end(), [](const Domain& d) { return d.candidate_count > 0; });
-    if (fixed != domains.end()) {
-      const std::lock_guard lock(mutex_);
-      stuck_.insert(stuck_.end(), std::make_move_iterator(fixed), std::make_move_iterator(domains.end()));
-    }
+    Domains leaves(std::make_move_iterator(fixed), std::make_move_iterator(domains.end()));
     domains.erase(fixed, domains.end());
     frontier_.put(std::move(domains));
+    if (leaves.empty()) return;
+    brancher.bound(leaves, options_.leaf);
+    const std::lock_guard lock(mutex_);
+    stuck_.insert(stuck_.end(), std::make_move_iterator(leaves.begin()), std::make_move_iterator(leaves.end()));
   }
 
   const Root& root_;
@@ -187,6 +210,7 @@ class Search {
   std::atomic<std::int64_t> domains_{0};
   std::atomic<End> end_{End::proven};
   std::mutex mutex_;
+  double closed_bound_ = HUGE_VAL;
   Domains stuck_;
 };
 

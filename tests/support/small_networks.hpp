@@ -32,6 +32,7 @@ class NetworkBuilder {
                       .bias = Tensor::of({outputs}, std::move(bias)),
                       .mask = {}});
   }
+  const Shape& input_shape() const { return input_; }
   Network build() const { return {input_, layers_}; }
 
  private:

@@ -124,8 +124,8 @@ class Verification {
       code = answer_question();
     } catch (const Error& e) {
       code = code_of(e);
-    } catch (const std::bad_alloc&) {
-      code = fail(kFailed, "there is not enough memory", "");
+    } catch (const std::exception& e) {  // out of memory, or whatever a plugin's libraries throw
+      code = fail(kFailed, fmt::format("the verifier broke off: {}", e.what()), "");
     }
     limit_.claim();
     answer_.seconds = limit_.elapsed_s();
