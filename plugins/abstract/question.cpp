@@ -5,8 +5,11 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <espalier/replay.hpp>
 
+#include "float32.hpp"
 #include "substitution.hpp"
 
 namespace espalier::abstract {
@@ -83,8 +86,20 @@ std::vector<double> minimiser(const Box& box, std::span<const double> slopes) {
   return point;
 }
 
-Answer answer_of(double bound) {
-  return {.verdict = bound > 0 ? Verdict::robust : Verdict::unknown, .bound = bound, .message = {}, .witness = {}};
+/// Robust when the bound says so over the reals; said to be no more than that when single precision may still decide
+/// otherwise.
+Answer answer_of(double bound, const Network& network, const Relaxation& relaxation, const Question& question) {
+  Answer answer{.verdict = Verdict::unknown, .bound = bound, .message = {}, .witness = {}};
+  if (!(bound > 0)) return answer;
+  answer.verdict = Verdict::robust;
+  const std::vector<double> errors = float32_errors(network, relaxation);
+  double off = 0;
+  for (const Row& row : margin_rows(relaxation.graph(), question)) {
+    off = std::max(off, float32_margin_error(errors, question.label, static_cast<std::int64_t>(row[1].element)));
+  }
+  if (bound > off) return answer;
+  answer.message = fmt::format("over the reals; in float32 inference the margin may be off by {:.2g}", off);
+  return answer;
 }
 
 }  // namespace
@@ -94,11 +109,8 @@ std::optional<Answer> Verifier::counterexample_near(const Question& question, st
   if (!inside) return std::nullopt;
   const std::vector<double> exact(inside->begin(), inside->end());
   if (!violates(network_.forward(exact), question)) return std::nullopt;
-  const Replay replayed = replay(network_, exact, property_at(graph_, question, exact));
-  if (replayed.over_reals != Holds::yes) return std::nullopt;
-  Answer answer{.verdict = Verdict::counterexample, .bound = -HUGE_VAL, .message = {}, .witness = {}};
-  answer.witness = std::move(inside);
-  return answer;
+  if (replay(network_, exact, property_at(graph_, question, exact)).over_reals != Holds::yes) return std::nullopt;
+  return Answer{.verdict = Verdict::counterexample, .bound = -HUGE_VAL, .message = {}, .witness = std::move(inside)};
 }
 
 Answer Verifier::answer(const Question& question, Domain domain, const MayContinue& may_continue) const {
@@ -113,7 +125,8 @@ Answer Verifier::answer(const Question& question, Domain domain, const MayContin
   const std::vector<double> centre(box.centre().begin(), box.centre().end());
   if (auto found = counterexample_near(question, centre)) return *std::move(found);
 
-  Answer coarse = answer_of(margins(intervals(graph_, box), question, Depth::nearest_relu).smallest);
+  const Relaxation ranges = intervals(graph_, box);
+  Answer coarse = answer_of(margins(ranges, question, Depth::nearest_relu).smallest, network_, ranges, question);
   if (domain == Domain::intervals) return coarse;
   const auto relaxation = deeppoly(graph_, box, may_continue);
   if (!relaxation) {
@@ -121,7 +134,7 @@ Answer Verifier::answer(const Question& question, Domain domain, const MayContin
     return coarse;
   }
   const Margins fine = margins(*relaxation, question, Depth::input);
-  Answer result = answer_of(std::max(coarse.bound, fine.smallest));
+  Answer result = answer_of(std::max(coarse.bound, fine.smallest), network_, *relaxation, question);
   if (result.verdict == Verdict::robust) return result;
   if (auto found = counterexample_near(question, minimiser(box, fine.slopes))) {
     found->bound = result.bound;

@@ -50,6 +50,7 @@ Bounder::Bounder(const Program& program) : program_(&program) {
     elements += lanes_of(program.value(v).size);
     widest = std::max(widest, program.value(v).size);
   }
+  error_scale_ = 1.001 + 0x1p-22 * static_cast<double>(elements / kLanes);
   coefficients_ = Aligned<float>(elements);
   before_ = Aligned<float>(elements);
   after_ = Aligned<float>(elements);
@@ -156,9 +157,8 @@ void Bounder::backward(int place) {
     k.concretise(program_->value(0).size, coefficients_.data(), program_->centre().data(), program_->radius().data(),
                  points_.data(), constant.data());
   }
-  // Sums of errors in float are themselves off by less than a hundredth (fewer than 2^17 terms of one sign).
   for (std::size_t l = 0; l < kLanes; ++l) {
-    const double bound = constant[l] - 1.01 * static_cast<double>(error[l]) - program_->underflow();
+    const double bound = constant[l] - error_scale_ * static_cast<double>(error[l]) - program_->underflow();
     bounds_[l] = std::isfinite(bound) ? bound : -HUGE_VAL;
   }
 }

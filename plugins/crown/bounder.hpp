@@ -99,6 +99,7 @@ class Bounder {
   std::vector<char> touched_;
   std::array<double, kLanes> bounds_{};
   std::array<double, kLanes> best_{};
+  double error_scale_ = 1;  ///< makes a sum of errors in float, one an element, no less than the real one
   bool any_split_ = false;
 };
 

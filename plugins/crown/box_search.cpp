@@ -77,13 +77,16 @@ class Worker {
     while (true) {
       Parts parts = shared_.frontier.take(kMost);
       if (parts.empty()) return;
-      if (may_go_on()) {
-        Parts open;
-        for (Part& part : parts) bound(part, open);
-        look_at_points();
-        parts = std::move(open);
+      Parts open;
+      for (Part& part : parts) {
+        if (may_go_on()) {
+          bound(part, open);
+        } else {
+          open.push_back(std::move(part));
+        }
       }
-      shared_.frontier.give_back(std::move(parts));
+      look_at_points();
+      shared_.frontier.give_back(std::move(open));
       if (shared_.end != End::proven) return shared_.frontier.stop();
     }
   }
@@ -102,7 +105,6 @@ class Worker {
 
   /// Bounds a part; what stays open of it becomes two.
   void bound(Part& part, Parts& open) {
-    if (shared_.end == End::violated) return open.push_back(std::move(part));
     ++shared_.boxes;
     zonotope_.bound(part.box.low, part.box.high);
     const std::size_t n = zonotope_.directions().size();

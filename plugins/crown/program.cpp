@@ -58,6 +58,11 @@ std::vector<std::int64_t> fan_outs(const Graph& graph) {
       }
     }
   }
+  // A flattened value is the same numbers in the same place: what it collects is what that collects.
+  for (int v = 1; v < graph.values(); ++v) {
+    if (!std::holds_alternative<Flatten>(graph.node(v).step)) continue;
+    fan[static_cast<std::size_t>(v)] = fan[static_cast<std::size_t>(graph.node(v).inputs[0])];
+  }
   return fan;
 }
 
@@ -131,6 +136,23 @@ void Program::extend(const abstract::Relaxation& relaxation) {
     place_.push_back(values() - 1);
     note_sizes(values() - 1, relaxation.bounds(v));
   }
+  if (v == graph_->output() && value(place(v)).relu) add_copy(v, relaxation);
+}
+
+/// A value of its own for the output of a ReLU, with the elements that the ReLU's has lost.
+void Program::add_copy(int v, const abstract::Relaxation& relaxation) {
+  Value copy;
+  copy.elements = all(graph_->size(v));
+  copy.size = static_cast<int>(copy.elements.size());
+  std::vector<double> slack(copy.elements.size(), 0);
+  const abstract::Columns same = identity(graph_->size(v));
+  add_piece({&same, v, 0}, graph_->size(v), copy, slack);
+  copy.bias.assign(copy.elements.size(), 0);
+  copy.rounded_bias.assign(copy.elements.size(), 0);
+  for (const double s : slack) copy.slack.push_back(round_up(s * (1 + 0x1p-10)));
+  values_.push_back(std::move(copy));
+  place_[static_cast<std::size_t>(v)] = values() - 1;
+  note_sizes(values() - 1, relaxation.bounds(v));
 }
 
 void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
@@ -193,8 +215,10 @@ void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, std
   auto matrix = std::make_unique<Matrix>(*piece.columns, rows, value.elements, from.elements);
   // Concretisation sums 8 inputs of 2 products each in float.
   const double concretised = source == 0 ? float_gamma(20) : 0;
-  const double unit = float_gamma(fan_out_[static_cast<std::size_t>(piece.from)] + 4) + concretised +
+  const double once = float_gamma(fan_out_[static_cast<std::size_t>(piece.from)] + 4) + concretised +
                       piece.weight_error + (matrix->inexact() ? 2 * kFloatUnit : 0);
+  // The computed coefficients, which errors are shares of, may be larger than the real ones by as much.
+  const double unit = once * (1 + once);
   std::vector<double> weighted(static_cast<std::size_t>(rows), 0);
   const std::vector<double>& sizes = sizes_[static_cast<std::size_t>(source)];
   for (std::size_t j = 0; j < from.elements.size(); ++j) {

@@ -80,6 +80,7 @@ class Program {
   int values() const { return static_cast<int>(values_.size()); }
   /// Where a value of the network is; of a fused ReLU and the value before it, the same.
   int place(int graph_value) const { return place_[static_cast<std::size_t>(graph_value)]; }
+  /// Never a ReLU and never without an element of the network's output: questions are about it as it is.
   int output() const { return place_.back(); }
 
   /// The box around the kept inputs: centre +- radius contains it over the reals.
@@ -96,6 +97,7 @@ class Program {
  private:
   struct Piece;
   void add_relu(int graph_value, const abstract::Relaxation& relaxation);
+  void add_copy(int graph_value, const abstract::Relaxation& relaxation);
   Value make(int graph_value, std::vector<std::int32_t> kept) const;
   void add_piece(const Piece& piece, std::int64_t rows, Value& value, std::vector<double>& slack) const;
   int split_of(NeuronId neuron) const;

@@ -154,6 +154,15 @@ TEST_CASE("counterexamples of random networks survive the replay") {
   CHECK(found > 20);
 }
 
+TEST_CASE("a proof too narrow for single precision says so") {
+  for (const std::string stage : {"abstract.intervals", "abstract.deeppoly"}) {
+    const Verdicts::Row row = answer(stage, threshold(), {0.5F - 0x1p-24F}, 0);  // margin 2^-24
+    CHECK(row.verdict == Verdict::robust);
+    CHECK(row.message.starts_with("over the reals; in float32 inference the margin may be off by "));
+    CHECK(answer(stage, threshold(), {0.5F - 0x1p-20F}, 0).message.empty());
+  }
+}
+
 TEST_CASE("with a target, only that class counts") {
   NetworkBuilder builder({1});
   builder.linear({{0}, {1}, {0}}, {0.5F, 0, 0.25F});  // class 1 beats class 0 above 0.5, class 2 never does

@@ -294,3 +294,22 @@ TEST_CASE("without time there is no verdict") {
   const Outcome outcome = solve(s.graph, s.box, margins(10), {}, never, [] { return false; });
   CHECK(outcome.end == SearchResult::End::out_of_time);
 }
+
+TEST_CASE("a network that ends in a ReLU is asked about what comes out of it") {
+  // y = relu(x - 1), 0 in the box: y0 = y1 everywhere, which violates y0 > y1; before the ReLU, x0 - 1 > x1 - 2.
+  const Network network({2}, {{.name = "fc",
+                               .op = Linear{.weight = Tensor::of({2, 2}, std::vector<float>{1, 0, 0, 1}),
+                                            .bias = Tensor::of({2}, std::vector<float>{-1, -3}),
+                                            .mask = {}},
+                               .inputs = {0}},
+                              {.name = "relu", .op = Relu{}, .inputs = {1}}});
+  const std::vector<float> centre{0.5F, 0.5F};
+  const abstract::Box box(centre, 0.25, {0, 1});
+  const Verifier verifier(network);
+  CHECK(verifier.decide({.label = 0, .target = {}, .box = &box}, 1, [] { return 0.0; }).verdict ==
+        Verdict::counterexample);
+  // In [1.25, 1.75] only y0 is above 0.
+  const std::vector<float> far{1.5F, 1.5F};
+  const abstract::Box open(far, 0.25, {0, 2});
+  CHECK(verifier.decide({.label = 0, .target = {}, .box = &open}, 1, [] { return 0.0; }).verdict == Verdict::robust);
+}

@@ -46,8 +46,9 @@ struct Tally {
   std::vector<std::string> faults;
 
   std::string text() const {
-    return fmt::format("{} robust, {} counterexamples; not decided: {} robust, {} violated; {} were ties; wrong: {}",
-                       robust, counterexamples, missed_robust, missed_violations, ties, faults.size());
+    return fmt::format("{} robust, {} counterexamples{}; not decided: {} robust, {} violated; wrong: {}", robust,
+                       counterexamples, ties > 0 ? fmt::format(", {} ties among all", ties) : "", missed_robust,
+                       missed_violations, faults.size());
   }
   /// The first faults, a line each.
   std::string fault_text() const {
@@ -132,16 +133,16 @@ inline AskRobustness stage_answers(const std::string& stage) {
   };
 }
 
-/// Asks a stage that answers one Property about a Network.
+/// The same for stages that answer one Property about a Network.
 inline AskProperty property_stage_answers(const std::string& stage) {
   return [stage](const PropertyQuestion& q) {
     StageBench bench(stage);
     // A tie along a face keeps a search halving boxes for ever; that it is then undecided is no fault.
     bench.set("budget_s", Value(0.25)).give("network", q.network).give("property", q.property);
-    const Verdicts& verdicts = bench.run().result<Verdicts>("verdicts");
+    const Verdicts verdicts = with_checked_witnesses(bench.run().result<Verdicts>("verdicts"), q.network, q.property);
     const Verdicts::Row& row = verdicts.rows.at(0);
     Judged answer{.verdict = row.verdict, .bound = row.bound, .message = row.message};
-    if (!verdicts.witnesses.empty()) answer.witness = verdicts.witnesses.to_doubles();
+    if (row.verdict == Verdict::counterexample) answer.witness = verdicts.witnesses.to_doubles();
     return answer;
   };
 }

@@ -107,7 +107,9 @@ class ESPALIER_API Verdicts : public Artifact {
     /// Certified lower bound on min over other classes of (label score - class score) in the box; -inf when none.
     double bound = 0;
     bool witness_checked = false;  ///< set by the engine after it replayed the witness; a stage leaves it false
-    std::string message;           ///< why a verdict is `error` or `unknown`; may be empty
+    /// Why a verdict is `error` or `unknown`, or that `robust` or `counterexample` is known of the reals only and not of
+    /// inference in single precision. May be empty.
+    std::string message;
   };
   std::string solver;   ///< "abstract.deeppoly", say
   double budget_s = 0;  ///< time limit an instance; 0 means none
