@@ -90,9 +90,14 @@ class Search {
   }
 
   void work() {
-    Brancher brancher = this->brancher();
-    while_open(brancher);
-    note_closed(brancher);
+    try {
+      Brancher brancher = this->brancher();
+      while_open(brancher);
+      note_closed(brancher);
+    } catch (...) {
+      frontier_.stop();  // the others would wait for what this one has taken
+      throw;
+    }
   }
 
   void while_open(Brancher& brancher) {

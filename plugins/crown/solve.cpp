@@ -180,13 +180,22 @@ class Solver {
   Outcome by_parts(std::vector<Part> first) {
     queue_.put(std::move(first));
     in_parallel(options_.threads, [&](int) {
-      while (std::optional<Part> part = queue_.take()) {
-        work_on(*part);
-        queue_.done();
-        if (end_ == End::violated || end_ == End::out_of_time) queue_.stop();
+      try {
+        work_on_all();
+      } catch (...) {
+        queue_.stop();  // the others would wait for what this one has taken
+        throw;
       }
     });
     return finish(end_, bound_);
+  }
+
+  void work_on_all() {
+    while (std::optional<Part> part = queue_.take()) {
+      work_on(*part);
+      queue_.done();
+      if (end_ == End::violated || end_ == End::out_of_time) queue_.stop();
+    }
   }
 
   void work_on(const Part& part) {

@@ -3,6 +3,7 @@
 // nothing, answers that agree with brute force (soundness_test.cpp has the judge).
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -14,6 +15,8 @@
 #include <crown/solve.hpp>
 #include <crown/verifier.hpp>
 #include <doctest/doctest.h>
+
+#include <espalier/error.hpp>
 
 #include "support/random_network.hpp"
 
@@ -312,4 +315,20 @@ TEST_CASE("a network that ends in a ReLU is asked about what comes out of it") {
   const std::vector<float> far{1.5F, 1.5F};
   const abstract::Box open(far, 0.25, {0, 2});
   CHECK(verifier.decide({.label = 0, .target = {}, .box = &open}, 1, [] { return 0.0; }).verdict == Verdict::robust);
+}
+
+TEST_CASE("a run that is stopped ends a search of several threads at once") {
+  std::mt19937 random(8);
+  const Setting s(random_chain({40, 30, 20}, 6), 0.3, random);
+  const TryPoint never = [](std::size_t, std::span<const float>) { return false; };
+  SolveOptions options;
+  options.threads = 3;
+  for (const int patience : {0, 3, 30, 300}) {
+    std::atomic<int> asked{0};
+    const MayContinue stopped = [&] {
+      if (++asked > patience) throw Error(Code::stopped, "the run is being stopped");
+      return true;
+    };
+    CHECK_THROWS_AS(solve(s.graph, s.box, margins(10), options, never, stopped), Error);
+  }
 }
