@@ -13,6 +13,7 @@
 #include "box.hpp"
 #include "domains.hpp"
 #include "graph.hpp"
+#include "substitution.hpp"
 
 namespace espalier::abstract {
 
@@ -32,6 +33,9 @@ struct Answer {
   std::optional<std::vector<float>> witness;  ///< with `counterexample`
 };
 
+/// What has to be above 0 everywhere: label score - other score, for every class that counts. In the order of classes.
+std::vector<Row> margin_rows(const Graph& graph, const Question& question);
+
 /// Answers questions about one network. Borrows it.
 class Verifier {
  public:
@@ -41,10 +45,10 @@ class Verifier {
   /// `robust` only on a certified bound above 0; `timeout` only when told to end before it had one. Needs: the box has
   /// the size of the network's input, label and target are classes and differ.
   Answer answer(const Question& question, Domain domain, const MayContinue& may_continue) const;
-
- private:
+  /// A counterexample when the nearest point of the box is one, replayed.
   std::optional<Answer> counterexample_near(const Question& question, std::span<const double> point) const;
 
+ private:
   const Network& network_;
   Graph graph_;
 };

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <espalier/stage.hpp>
+#include "answers.hpp"
 
 namespace espalier::abstract {
-
-struct VerifyParams {
-  double epsilon = 0;
-  double budget_s = 0;
-};
 
 /// The bodies of the plugin's stages.
 void verify_with_intervals(const VerifyParams& params, Context& ctx);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <espalier/plugin.hpp>
+#include <espalier/results.hpp>
+
+#include "question.hpp"
+
+namespace espalier::abstract {
+
+// What all verifiers of robustness have in common: ports, parameters, and the way from questions to verdicts.
+
+struct VerifyParams {
+  double epsilon = 0;
+  double budget_s = 0;
+};
+
+/// Describes the ports and the parameters of VerifyParams, from which P is derived.
+template <class P>
+StageBuilder<P> describe_verifier(StageBuilder<P> stage) {
+  stage.repeatable(Repeatable::budgeted)
+      .template input<Network>("network", "the network to be proven")
+      .template input<Instances>("instances", "the questions; their own epsilons are not used")
+      .template output<Verdicts>("verdicts", "one answer a question, with a certified bound of the margin")
+      .param("epsilon", static_cast<double P::*>(&P::epsilon),
+             "radius of every question, in pixel units, in place of its own")
+      .required()
+      .at_least(0)
+      .param("budget_s", static_cast<double P::*>(&P::budget_s),
+             "seconds a question may take before it is a timeout; 0: no limit")
+      .at_least(0);
+  return stage;
+}
+
+/// The share of a question's time that is used: 1 ends it, and it stays 0 without a limit. Throws when the run is
+/// stopped.
+using Used = std::function<double()>;
+/// Starts now. The context is borrowed.
+Used clock_of(Context& ctx, double budget_s);
+
+/// Throws Error when the instances were made for another network.
+void require_fit(const Network& network, const Instances& instances);
+
+using Answerer = std::function<Answer(const Question&, const Used&)>;
+
+/// Asks about every instance of the stage's inputs, one after the other. Throws Error when they do not fit the network.
+Verdicts answer_all(std::string solver, const VerifyParams& params, Context& ctx, const Answerer& answerer);
+
+}  // namespace espalier::abstract

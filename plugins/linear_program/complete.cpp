@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "complete.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "descent.hpp"
+
+namespace espalier::linear {
+namespace {
+
+using namespace abstract;
+
+/// Certified lower bounds of the margins, in the order of margin_rows.
+std::vector<double> margins(const Relaxation& relaxation, const std::vector<Row>& rows) {
+  std::vector<double> low;
+  for (std::size_t begin = 0; begin < rows.size(); begin += kLanes) {
+    const auto part = std::span(rows).subspan(begin, std::min<std::size_t>(kLanes, rows.size() - begin));
+    const int output = relaxation.graph().output();
+    const Lanes near = substitute(relaxation, output, part, Depth::nearest_relu).low;
+    const Lanes far = substitute(relaxation, output, part, Depth::input).low;
+    for (std::size_t r = 0; r < part.size(); ++r) low.push_back(std::max(near[r], far[r]));
+  }
+  return low;
+}
+
+/// The search for one question: a tree for every margin, the worst first.
+class Searcher {
+ public:
+  Searcher(const Verifier& verifier, const Question& question, Branching branching, const Relaxation& relaxation)
+      : verifier_(verifier),
+        question_(question),
+        branching_(branching),
+        rows_(margin_rows(verifier.graph(), question)),
+        low_(margins(relaxation, rows_)),
+        encoding_(encode(relaxation, scores())),
+        tree_(encoding_) {}
+
+  Answer run(const MayContinue& may_continue) {
+    std::vector<std::size_t> order(rows_.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return low_[a] < low_[b]; });
+    bool stopped = false;
+    for (const std::size_t r : order) {
+      if (low_[r] > 0 || stopped) continue;
+      const Outcome outcome = tree_.run(search_of(rows_[r]), may_continue);
+      if (found_) return *std::move(found_);
+      low_[r] = std::max(low_[r], outcome.low);
+      stopped = outcome.ended == Ended::stopped;
+    }
+    const double low = *std::min_element(low_.begin(), low_.end());
+    if (low > 0) return {.verdict = Verdict::robust, .bound = low, .message = {}, .witness = {}};
+    if (stopped) return {.verdict = Verdict::timeout, .bound = low, .message = {}, .witness = {}};
+    return {.verdict = Verdict::unknown,
+            .bound = low,
+            .message = "the margin is within rounding of 0 where all neurons are split",
+            .witness = {}};
+  }
+
+ private:
+  std::vector<std::size_t> scores() const {
+    std::vector<std::size_t> elements(static_cast<std::size_t>(verifier_.graph().size(verifier_.graph().output())));
+    std::iota(elements.begin(), elements.end(), 0);
+    return elements;
+  }
+
+  Search search_of(const Row& row) {
+    Search search{.objective = {},
+                  .above = 0,
+                  .branching = branching_,
+                  .most_nodes = 0,
+                  .visit = [this](std::span<const double> input) { return visit(input); }};
+    for (const RowTerm& term : row) search.objective.push_back({encoding_.elements[term.element], term.factor});
+    return search;
+  }
+
+  bool visit(std::span<const double> input) {
+    ++visits_;
+    const bool descends = std::has_single_bit(visits_);  // it costs as much as some nodes
+    found_ = descends ? descend(verifier_, question_, {input.begin(), input.end()})
+                      : verifier_.counterexample_near(question_, input);
+    return found_.has_value();
+  }
+
+  const Verifier& verifier_;
+  const Question& question_;
+  Branching branching_;
+  std::vector<Row> rows_;
+  std::vector<double> low_;
+  Encoding encoding_;
+  Tree tree_;
+  std::uint64_t visits_ = 0;
+  std::optional<Answer> found_;
+};
+
+}  // namespace
+
+Answer CompleteVerifier::answer(const Question& question, const Patience& patience) const {
+  Answer quick = verifier_.answer(question, Domain::deeppoly, patience.all);
+  if (quick.verdict != Verdict::unknown) return quick;
+  const std::vector<double> centre(question.box->centre().begin(), question.box->centre().end());
+  auto found = descend(verifier_, question, centre);
+  if (!found) {
+    const auto relaxation = tightened(verifier_.graph(), *question.box, method_.tightening, patience);
+    if (!relaxation) {
+      quick.verdict = Verdict::timeout;
+      return quick;
+    }
+    if (!is_finite(*relaxation)) return quick;
+    found = Searcher(verifier_, question, method_.branching, *relaxation).run(patience.all);
+  }
+  found->bound = std::max(found->bound, quick.bound);
+  return *std::move(found);
+}
+
+}  // namespace espalier::linear
