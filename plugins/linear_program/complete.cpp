@@ -27,6 +27,12 @@ std::vector<double> margins(const Relaxation& relaxation, const std::vector<Row>
   return low;
 }
 
+/// The question whether the class of a margin may win.
+Question towards(Question question, const Row& margin) {
+  question.target = static_cast<std::int64_t>(margin[1].element);
+  return question;
+}
+
 /// The search for one question: a tree for every margin, the worst first.
 class Searcher {
  public:
@@ -40,23 +46,21 @@ class Searcher {
         tree_(encoding_) {}
 
   Answer run(const MayContinue& may_continue) {
-    std::vector<std::size_t> order(rows_.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return low_[a] < low_[b]; });
-    bool stopped = false;
-    for (const std::size_t r : order) {
-      if (low_[r] > 0 || stopped) continue;
-      const Outcome outcome = tree_.run(search_of(rows_[r]), may_continue);
-      if (found_) return *std::move(found_);
-      low_[r] = std::max(low_[r], outcome.low);
-      stopped = outcome.ended == Ended::stopped;
+    // First the root of every tree, which often has a counterexample to show; then the trees, the worst root first.
+    for (const std::int64_t most_nodes : {1, 0}) {
+      for (const std::size_t r : worst_first()) {
+        if (low_[r] > 0 || !may_continue()) continue;
+        const Outcome outcome = tree_.run(search_of(rows_[r], most_nodes, may_continue), may_continue);
+        if (found_) return *std::move(found_);
+        low_[r] = std::max(low_[r], outcome.low);
+      }
     }
     const double low = *std::min_element(low_.begin(), low_.end());
     if (low > 0) return {.verdict = Verdict::robust, .bound = low, .message = {}, .witness = {}};
-    if (stopped) return {.verdict = Verdict::timeout, .bound = low, .message = {}, .witness = {}};
+    if (!may_continue()) return {.verdict = Verdict::timeout, .bound = low, .message = {}, .witness = {}};
     return {.verdict = Verdict::unknown,
             .bound = low,
-            .message = "the margin is within rounding of 0 where all neurons are split",
+            .message = "where all neurons are split, the margin is too near to 0 for the solver's precision",
             .witness = {}};
   }
 
@@ -67,24 +71,32 @@ class Searcher {
     return elements;
   }
 
-  Search search_of(const Row& row) {
+  std::vector<std::size_t> worst_first() const {
+    std::vector<std::size_t> order(rows_.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return low_[a] < low_[b]; });
+    return order;
+  }
+
+  Search search_of(const Row& row, std::int64_t most_nodes, const MayContinue& may_continue) {
     Search search{.objective = {},
                   .above = 0,
                   .branching = branching_,
-                  .most_nodes = 0,
-                  .visit = [this](std::span<const double> input) { return visit(input); }};
+                  .most_nodes = most_nodes,
+                  .visit = [&](std::span<const double> input) { return visit(input, row, may_continue); }};
     for (const RowTerm& term : row) search.objective.push_back({encoding_.elements[term.element], term.factor});
     return search;
   }
 
-  bool visit(std::span<const double> input) {
+  bool visit(std::span<const double> input, const Row& row, const MayContinue& may_continue) {
     ++visits_;
-    const bool descends = std::has_single_bit(visits_);  // it costs as much as some nodes
-    found_ = descends ? descend(verifier_, question_, {input.begin(), input.end()})
+    const bool descends = std::has_single_bit(visits_) || visits_ % kVisitsPerDescent == 0;
+    found_ = descends ? descend(verifier_, towards(question_, row), {input.begin(), input.end()}, may_continue)
                       : verifier_.counterexample_near(question_, input);
     return found_.has_value();
   }
 
+  static constexpr std::uint64_t kVisitsPerDescent = 64;  ///< a descent costs as much as some nodes
   const Verifier& verifier_;
   const Question& question_;
   Branching branching_;
@@ -102,7 +114,10 @@ Answer CompleteVerifier::answer(const Question& question, const Patience& patien
   Answer quick = verifier_.answer(question, Domain::deeppoly, patience.all);
   if (quick.verdict != Verdict::unknown) return quick;
   const std::vector<double> centre(question.box->centre().begin(), question.box->centre().end());
-  auto found = descend(verifier_, question, centre);
+  std::optional<Answer> found;
+  for (const Row& margin : margin_rows(verifier_.graph(), question)) {
+    if (!found) found = descend(verifier_, towards(question, margin), centre, patience.all);
+  }
   if (!found) {
     const auto relaxation = tightened(verifier_.graph(), *question.box, method_.tightening, patience);
     if (!relaxation) {

@@ -35,9 +35,10 @@ std::vector<double> slopes_at(const Graph& graph, const Question& question, std:
 
 }  // namespace
 
-std::optional<Answer> descend(const Verifier& verifier, const Question& question, std::vector<double> point) {
+std::optional<Answer> descend(const Verifier& verifier, const Question& question, std::vector<double> point,
+                              const MayContinue& may_continue) {
   const Box& box = *question.box;
-  for (int step = 0; step < kSteps; ++step) {
+  for (int step = 0; step < kSteps && may_continue(); ++step) {
     if (auto found = verifier.counterexample_near(question, point)) return found;
     const auto inside = box.round_into(point);
     if (!inside) return std::nullopt;

@@ -97,24 +97,26 @@ class Encoder {
   /// A column or, at the input of a ReLU that is still to come, a neuron, for what `minus` is the negative of.
   Element define(int value, std::size_t k, Terms minus, Interval constant) {
     const bool meets_relu = graph().feeds_relu(value) && value < relaxation_.last();
-    if (meets_relu && is_unstable(bounds(value, k))) return define_neuron(bounds(value, k), std::move(minus), constant);
+    if (meets_relu && is_unstable(bounds(value, k))) return define_neuron(value, k, std::move(minus), constant);
     const Element element{.positive = encoding_.program.add_column(bounds(value, k))};
     add(minus, element, 1);
     encoding_.program.add_row(minus, constant);
     return element;
   }
 
-  Element define_neuron(Interval z, Terms minus, Interval constant) {
+  Element define_neuron(int value, std::size_t k, Terms minus, Interval constant) {
+    const Interval z = bounds(value, k);
     Program& program = encoding_.program;
     const Element element{.positive = program.add_column({0, z.high}), .negative = program.add_column({0, -z.low})};
     add(minus, element, 1);
     program.add_row(minus, constant);
     const Terms chord{{element.positive, -z.low}, {element.negative, z.high}};
     const double limit = std::nextafter(-z.low * z.high, HUGE_VAL);
-    encoding_.neurons.push_back(
-        {.positive = element.positive,
-         .negative = element.negative,
-         .chord = program.add_row(chord, {0, limit})});  // boxed rows keep any basis dual feasible
+    encoding_.neurons.push_back({.positive = element.positive,
+                                 .negative = element.negative,
+                                 .chord = program.add_row(chord, {0, limit}),  // boxed: any basis is dual feasible
+                                 .value = value,
+                                 .element = k});
     return element;
   }
 
@@ -171,7 +173,7 @@ class Encoder {
       if (is_unstable(z) && in.negative == kNone) {  // a value that a ReLU reads and no row defines: the input, say
         Terms minus;
         add(minus, in, -1);
-        in = define_neuron(z, std::move(minus), {0, 0});
+        in = define_neuron(from, k, std::move(minus), {0, 0});
       }
       at(value)[k] = is_unstable(z) ? Element{.positive = in.positive} : in;
     }

@@ -16,6 +16,8 @@ struct Neuron {
   std::int32_t positive = 0;
   std::int32_t negative = 0;
   std::int32_t chord = 0;  ///< the row that closes the triangle
+  int value = 0;           ///< the input's, in the relaxation
+  std::size_t element = 0;
 };
 
 /// A network in a box, relaxed to a program: every input of the box is a point of it. With one column of each neuron at

@@ -9,7 +9,10 @@
 
 #include <ClpEventHandler.hpp>
 #include <ClpSimplex.hpp>
+#include <CoinError.hpp>
 #include <CoinPackedMatrix.hpp>
+
+#include <espalier/error.hpp>
 
 namespace espalier::linear {
 namespace {
@@ -118,19 +121,28 @@ void Simplex::set_objective(std::span<const Term> objective, double enough) {
 Solved Simplex::solve(const MayContinue& may_continue) {
   ClpSimplex& clp = solver_->clp;
   solver_->watch = {.may_continue = &may_continue, .thrown = nullptr, .ended = false};
-  clp.dual(0, kKeepFactorization);
+  try {
+    clp.dual(0, kKeepFactorization);
+    if (status() == Solved::failed) {  // once more, from the beginning
+      clp.allSlackBasis(true);
+      clp.dual();
+    }
+  } catch (const CoinError& error) {  // no std::exception
+    throw Error(Code::internal, "the simplex method broke off: " + error.message());
+  }
   solver_->watch.may_continue = nullptr;
   if (solver_->watch.thrown) std::rethrow_exception(solver_->watch.thrown);
-  Solved solved = Solved::failed;
-  if (solver_->watch.ended) {
-    solved = Solved::stopped;
-  } else if (clp.isProvenOptimal()) {
-    solved = Solved::optimal;
-  } else if (clp.isProvenPrimalInfeasible()) {
-    solved = clp.secondaryStatus() == 1 ? Solved::enough : Solved::infeasible;
-  }
+  const Solved solved = status();
   keep_multipliers(solved);
   return solved;
+}
+
+Solved Simplex::status() const {
+  const ClpSimplex& clp = solver_->clp;
+  if (solver_->watch.ended) return Solved::stopped;
+  if (clp.isProvenOptimal()) return Solved::optimal;
+  if (!clp.isProvenPrimalInfeasible()) return Solved::failed;
+  return clp.secondaryStatus() == 1 ? Solved::enough : Solved::infeasible;
 }
 
 void Simplex::keep_multipliers(Solved solved) {

@@ -2,17 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "abstract/domains.hpp"
 #include "program.hpp"
 
 namespace espalier::linear {
 
-/// Asked often, from the inside of long pieces of work: false ends them. May throw.
-using MayContinue = std::function<bool()>;
+using abstract::MayContinue;
 
 enum class Solved : std::uint8_t {
   optimal,
@@ -49,6 +48,7 @@ class Simplex {
 
  private:
   struct Solver;
+  Solved status() const;
   void keep_multipliers(Solved solved);
 
   std::unique_ptr<Solver> solver_;

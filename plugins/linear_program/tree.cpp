@@ -78,8 +78,9 @@ std::size_t Tree::choose(const Node& node, Solved solved, Branching branching) c
   return best;
 }
 
-void Tree::split(const Node& node, std::size_t neuron, double low) {
-  const auto basis = std::make_shared<const Basis>(simplex_.basis());
+void Tree::split(const Node& node, std::size_t neuron, double low, Solved solved) {
+  // A basis that led to trouble is not handed down.
+  const auto basis = solved == Solved::failed ? node.basis : std::make_shared<const Basis>(simplex_.basis());
   const Neuron& columns = encoding_.neurons[neuron];
   const std::span<const double> point = simplex_.point();
   const bool positive_first =
@@ -127,8 +128,8 @@ Outcome Tree::run(const Search& search, const MayContinue& may_continue) {
       current = nullptr;
       continue;
     }
-    split(node, neuron, low);
-    current = open_.back().basis.get();
+    split(node, neuron, low, solved);
+    current = solved == Solved::failed ? nullptr : open_.back().basis.get();
   }
   return outcome;
 }

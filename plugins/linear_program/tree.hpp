@@ -65,7 +65,7 @@ class Tree {
   void limit(std::int32_t column, Interval bounds);
   double certified(Solved solved, const Search& search) const;
   std::size_t choose(const Node& node, Solved solved, Branching branching) const;
-  void split(const Node& node, std::size_t neuron, double low);
+  void split(const Node& node, std::size_t neuron, double low, Solved solved);
 
   const Encoding& encoding_;
   Simplex simplex_;

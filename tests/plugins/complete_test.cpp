@@ -107,3 +107,58 @@ TEST_CASE("one input, any depth: every method decides, and as the exact smallest
 TEST_CASE("two inputs, one hidden layer: every method decides, and as the exact smallest margin says") {
   check(campaign({{2, 3, 2}, {2, 1, 2}, {2, 5, 2}, {2, 4, 3}}, 300, 2));
 }
+
+TEST_CASE("an input that rounding swallows is not forgotten") {
+  // n = relu(x + w) - w with w = 2^60 is x over the reals, but 0 in double. After Zombori et al., "Fooling a complete
+  // neural network verifier", ICLR 2021. The margin 0.5 - x is violated at x = 1.
+  constexpr float kHuge = 0x1p60F;
+  NetworkBuilder builder({1});
+  builder.linear({{1}}, {kHuge});
+  builder.add(Relu{});
+  builder.linear({{1}}, {-kHuge});
+  builder.add(Relu{});
+  builder.linear({{0}, {1}}, {0.5F, 0});
+  const Network network = builder.build();
+  const std::vector<float> centre{0.25F};
+  const abstract::Box box(centre, 1, {0, 1});
+  for (const Method method : kMethods) {
+    const abstract::Answer answer =
+        CompleteVerifier(network, method).answer({.label = 0, .target = {}, .box = &box}, kPatient);
+    CHECK(answer.verdict == Verdict::unknown);
+    CHECK(answer.bound <= -0.5);
+  }
+}
+
+TEST_CASE("weights near 0, scales far apart and neurons that never open do not make a network robust") {
+  // Guidotti et al. 2020 met solvers that fail on such pruned networks. Class 1 scores relu(x) 2^-60 2^60 = x.
+  NetworkBuilder builder({1});
+  builder.linear({{0x1p-60F}, {1e-30F}, {0}, {-1}}, {0, 1e-30F, 0, -1});
+  builder.add(Relu{});
+  builder.linear({{0, 0, 0, 0}, {0x1p60F, 1e-8F, 1, 1}}, {0.5F, 0});
+  const Network network = builder.build();
+  const std::vector<float> centre{0.25F};
+  for (const Method method : kMethods) {
+    const CompleteVerifier verifier(network, method);
+    for (const double epsilon : {0.125, 0.375}) {
+      const abstract::Box box(centre, epsilon, {0, 1});
+      const abstract::Answer answer = verifier.answer({.label = 0, .target = {}, .box = &box}, kPatient);
+      CHECK(answer.verdict == (epsilon < 0.25 ? Verdict::robust : Verdict::counterexample));
+    }
+  }
+}
+
+TEST_CASE("scores that overflow are never robust") {
+  NetworkBuilder builder({1});
+  for (int i = 0; i < 12; ++i) {
+    builder.linear({{3e38F}}, {1});
+    builder.add(Relu{});
+  }
+  builder.linear({{1}, {-1}}, {0, 0});
+  const Network network = builder.build();
+  const std::vector<float> centre{0.5F};
+  const abstract::Box box(centre, 0.25, {0, 1});
+  for (const Method method : kMethods) {
+    const CompleteVerifier verifier(network, method);
+    CHECK(verifier.answer({.label = 0, .target = {}, .box = &box}, kPatient).verdict == Verdict::unknown);
+  }
+}
