@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <numeric>
+#include <random>
 #include <utility>
 
 #include "descent.hpp"
@@ -31,6 +32,26 @@ std::vector<double> margins(const Relaxation& relaxation, const std::vector<Row>
 Question towards(Question question, const Row& margin) {
   question.target = static_cast<std::int64_t>(margin[1].element);
   return question;
+}
+
+/// Descents towards every class, from the centre and from a few random points, the same ones every time.
+std::optional<Answer> search_by_descent(const Verifier& verifier, const Question& question,
+                                        const MayContinue& may_continue) {
+  constexpr int kRandomStarts = 4;
+  const Box& box = *question.box;
+  std::mt19937 random(1);
+  std::vector<double> start(box.centre().begin(), box.centre().end());
+  for (int i = 0; i <= kRandomStarts; ++i) {
+    for (const Row& margin : margin_rows(verifier.graph(), question)) {
+      if (!may_continue()) return std::nullopt;
+      if (auto found = descend(verifier, towards(question, margin), start, may_continue)) return found;
+    }
+    for (std::size_t k = 0; k < start.size(); ++k) {
+      const Interval range = box.hull()[k];
+      start[k] = range.low + (range.high - range.low) * (static_cast<double>(random()) * 0x1p-32);
+    }
+  }
+  return std::nullopt;
 }
 
 /// The search for one question: a tree for every margin, the worst first.
@@ -96,7 +117,7 @@ class Searcher {
     return found_.has_value();
   }
 
-  static constexpr std::uint64_t kVisitsPerDescent = 64;  ///< a descent costs as much as some nodes
+  static constexpr std::uint64_t kVisitsPerDescent = 16;  ///< a descent costs as much as some nodes
   const Verifier& verifier_;
   const Question& question_;
   Branching branching_;
@@ -113,11 +134,7 @@ class Searcher {
 Answer CompleteVerifier::answer(const Question& question, const Patience& patience) const {
   Answer quick = verifier_.answer(question, Domain::deeppoly, patience.all);
   if (quick.verdict != Verdict::unknown) return quick;
-  const std::vector<double> centre(question.box->centre().begin(), question.box->centre().end());
-  std::optional<Answer> found;
-  for (const Row& margin : margin_rows(verifier_.graph(), question)) {
-    if (!found) found = descend(verifier_, towards(question, margin), centre, patience.all);
-  }
+  std::optional<Answer> found = search_by_descent(verifier_, question, patience.all);
   if (!found) {
     const auto relaxation = tightened(verifier_.graph(), *question.box, method_.tightening, patience);
     if (!relaxation) {
