@@ -12,6 +12,7 @@
 #include <espalier/dataset.hpp>
 #include <espalier/network.hpp>
 #include <espalier/plugin.hpp>
+#include <espalier/property.hpp>
 #include <espalier/report.hpp>
 #include <espalier/results.hpp>
 
@@ -54,7 +55,7 @@ void describe_specs(std::string& out) {
   Layout<StageSpec>(out, "StageSpec")("plugin", &StageSpec::plugin)("name", &StageSpec::name)("doc", &StageSpec::doc)(
       "revision", &StageSpec::revision)("inputs", &StageSpec::inputs)("outputs", &StageSpec::outputs)(
       "params", &StageSpec::params)("lane", &StageSpec::lane)("repeatable", &StageSpec::repeatable)(
-      "uses_device", &StageSpec::uses_device)("run", &StageSpec::run);
+      "uses_device", &StageSpec::uses_device)("single_threaded", &StageSpec::single_threaded)("run", &StageSpec::run);
   Layout<KindSpec>(out, "KindSpec")("name", &KindSpec::name)("format", &KindSpec::format)("doc", &KindSpec::doc)(
       "encode", &KindSpec::encode)("decode", &KindSpec::decode);
   Layout<PluginSpec>(out, "PluginSpec")("name", &PluginSpec::name)("version", &PluginSpec::version)(
@@ -85,6 +86,10 @@ void describe_networks(std::string& out) {
   Layout<BatchNorm>(out, "BatchNorm")("gamma", &BatchNorm::gamma)("beta", &BatchNorm::beta)("mean", &BatchNorm::mean)(
       "variance", &BatchNorm::variance)("epsilon", &BatchNorm::epsilon);
   Layout<AvgPool>(out, "AvgPool")("kernel", &AvgPool::kernel)("stride", &AvgPool::stride)("padding", &AvgPool::padding);
+  Layout<Affine>(out, "Affine")("scale", &Affine::scale)("shift", &Affine::shift)("divisor", &Affine::divisor);
+  Layout<Reshape>(out, "Reshape")("shape", &Reshape::shape);
+  Layout<Transpose>(out, "Transpose")("order", &Transpose::order);
+  Layout<Pad>(out, "Pad")("before", &Pad::before)("after", &Pad::after);
   Layout<Layer>(out, "Layer")("name", &Layer::name)("op", &Layer::op)("inputs", &Layer::inputs);
   size_only<Network>(out, "Network");
 }
@@ -109,6 +114,15 @@ void describe_results(std::string& out) {
       "witness_checked", &Answer::witness_checked)("message", &Answer::message);
   Layout<Verdicts>(out, "Verdicts")("solver", &Verdicts::solver)("budget_s", &Verdicts::budget_s)(
       "rows", &Verdicts::rows)("witnesses", &Verdicts::witnesses)("witness_rows", &Verdicts::witness_rows);
+  Layout<OutputConstraint::Term>(out, "OutputConstraint::Term")("output", &OutputConstraint::Term::output)(
+      "factor", &OutputConstraint::Term::factor);
+  Layout<OutputConstraint>(out, "OutputConstraint")("terms", &OutputConstraint::terms)("limit",
+                                                                                       &OutputConstraint::limit);
+  Layout<Property::Box>(out, "Property::Box")("low", &Property::Box::low)("high", &Property::Box::high);
+  Layout<Property::Case>(out, "Property::Case")("box", &Property::Case::box)("constraints",
+                                                                             &Property::Case::constraints);
+  Layout<Property>(out, "Property")("inputs", &Property::inputs)("outputs", &Property::outputs)(
+      "boxes", &Property::boxes)("cases", &Property::cases);
   Layout<Metrics>(out, "Metrics")("values", &Metrics::values)("series", &Metrics::series);
   Layout<Number>(out, "Number")("value", &Number::value)("digits", &Number::digits);
   Layout<Table>(out, "Table")("name", &Table::name)("caption", &Table::caption)("columns", &Table::columns)(

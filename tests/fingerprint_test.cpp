@@ -65,6 +65,7 @@ PluginSpec measuring_plugin(std::int64_t revision = 1) {
   describe("local").repeatable(Repeatable::same_machine);
   describe("device").repeatable(Repeatable::same_machine).uses_device();
   describe("limited").repeatable(Repeatable::budgeted);
+  describe("alone").repeatable(Repeatable::budgeted).single_threaded();
   return plugin.take();
 }
 
@@ -159,33 +160,18 @@ TEST_CASE("the recipe of a key is fixed: results kept by earlier versions are fo
 
 TEST_CASE("a node's key moves with what its result depends on") {
   Bench bench;
-  const std::string base = R"(
-    [fake.source.a]
-    value = 1.0
-    [meter.exact.x]
-    in = "a"
-    level = 2.5
-  )";
+  const auto with = [](const std::string& value, const std::string& level) {
+    return "[fake.source.a]\nvalue = " + value + "\n[meter.exact.x]\nin = \"a\"\nlevel = " + level + "\n";
+  };
+  const std::string base = with("1.0", "2.5");
   const Digest key = bench.key(base);
   CHECK(bench.key(base) == key);
 
   SUBCASE("a parameter") {
-    CHECK(bench.key(R"(
-    [fake.source.a]
-    value = 1.0
-    [meter.exact.x]
-    in = "a"
-    level = 2.6
-  )") != key);
+    CHECK(bench.key(with("1.0", "2.6")) != key);
   }
   SUBCASE("what flows in") {
-    CHECK(bench.key(R"(
-    [fake.source.a]
-    value = 3.0
-    [meter.exact.x]
-    in = "a"
-    level = 2.5
-  )") != key);
+    CHECK(bench.key(with("3.0", "2.5")) != key);
   }
   SUBCASE("an input left out") {
     CHECK(bench.key(R"(
@@ -290,6 +276,7 @@ TEST_CASE("what a result depends on beside its inputs is what its stage declares
   bench.device = "cuda:1";
   CHECK(machine("exact") == Map{});
   CHECK(machine("limited") == Map{{"threads", "4"}});
+  CHECK(machine("alone") == Map{});
   CHECK(machine("local") == Map{{"cpu", "avx2"}, {"threads", "4"}, {"torch", "1.13.0"}});
   CHECK(machine("device") == Map{{"cpu", "avx2"}, {"device", "cuda"}, {"threads", "4"}, {"torch", "1.13.0"}});
 
@@ -299,6 +286,22 @@ TEST_CASE("what a result depends on beside its inputs is what its stage declares
   bench.device = "cpu";
   CHECK(bench.key("[meter.device.x]\n") != key);
   CHECK(Bench(1, "none").ingredients("[meter.local.x]\n", "x").machine == Map{{"cpu", "avx2"}, {"threads", "1"}});
+}
+
+TEST_CASE("which BLAS there is counts where LibTorch does the work, and is asked only there") {
+  int asked = 0;
+  const auto machine = [&](Bench bench, const std::string& stage) {
+    bench.around.blas = [&] {
+      ++asked;
+      return std::string("OpenBLAS 0.3.21");
+    };
+    return bench.ingredients("[meter." + stage + ".x]\n", "x").machine;
+  };
+  for (const char* stage : {"exact", "limited"}) CHECK_FALSE(machine(Bench(), stage).contains("blas"));
+  CHECK_FALSE(machine(Bench(1, "none"), "local").contains("blas"));
+  CHECK(asked == 0);
+  CHECK(machine(Bench(), "local").at("blas") == "OpenBLAS 0.3.21");
+  CHECK(asked == 1);
 }
 
 TEST_CASE("labels count where the stage uses them, and only there") {

@@ -27,6 +27,8 @@ using espalier::testing::TempDir;
 
 namespace {
 
+constexpr const char* kMark = "abi=" ESPALIER_TEXT(ESPALIER_ABI_VERSION) ";";
+
 fs::path fixture(const std::string& name) {
   return fs::path(ESPALIER_BINARY_DIR) / "tests/fixtures" / (name + ".so");
 }
@@ -122,6 +124,7 @@ class OneShot final : public espalier::Context {
   void log(std::string_view) override {}
   void progress(double, double) override {}
   const fs::path& scratch() override { return scratch_; }
+  const fs::path& folder() const override { return scratch_; }
 
  private:
   const espalier::Artifact& input(std::string_view, std::string_view) override { throw std::logic_error("no inputs"); }
@@ -175,9 +178,9 @@ TEST_CASE("each refusal says what is wrong, both values and the next step") {
   }
   SUBCASE("another ABI number") {
     const fs::path file = bench.folder / "abi.so";
-    write_patched(file, {{"abi=1;", "abi=2;"}});
-    CHECK(bench.only_refusal(file) ==
-          "abi mismatch: plugin has '2', engine has '1'; rebuild the plugin against this engine");
+    write_patched(file, {{kMark, "abi=0;"}});
+    CHECK(bench.only_refusal(file) == "abi mismatch: plugin has '0', engine has '" ESPALIER_TEXT(
+                                          ESPALIER_ABI_VERSION) "'; rebuild the plugin against this engine");
     CHECK_FALSE(is_mapped(file));
   }
   SUBCASE("every field that differs is named") {
@@ -341,7 +344,7 @@ TEST_CASE("with a warm cache nothing is mapped until a body is wanted") {
 TEST_CASE("a rebuilt library is described anew") {
   Bench bench;
   const fs::path file = bench.folder / "rebuilt.so";
-  write_patched(file, {{"abi=1;", "abi=2;"}});
+  write_patched(file, {{kMark, "abi=0;"}});
   CHECK(bench.load({file}).size() == 1);
   fs::remove(file);
   fs::copy_file(fixture("good"), file);

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/blas.hpp"
+
 namespace core = espalier::core;
 
 TEST_CASE("the BLAS core type follows from the CPU, and the user's own choice stays") {
@@ -21,6 +23,25 @@ TEST_CASE("the BLAS core type follows from the CPU, and the user's own choice st
   CHECK(std::string(std::getenv("OPENBLAS_CORETYPE")) == "Zen");
   ::unsetenv("OPENBLAS_CORETYPE");
   core::configure_numeric_libraries();
+}
+
+TEST_CASE("kernels are older than the CPU when they leave a part of it idle") {
+  CHECK(core::are_older_kernels("Haswell", "avx512"));
+  CHECK(core::are_older_kernels("Prescott", "avx512"));
+  CHECK(core::are_older_kernels("Prescott", "avx2"));
+  CHECK_FALSE(core::are_older_kernels("SkylakeX", "avx512"));
+  CHECK_FALSE(core::are_older_kernels("Zen", "avx2"));
+  CHECK_FALSE(core::are_older_kernels("Prescott", "sse2"));
+  CHECK_FALSE(core::are_older_kernels("Cooperlake", "avx512"));
+  CHECK_FALSE(core::are_older_kernels("", "avx512"));          // another BLAS
+  CHECK_FALSE(core::are_older_kernels("NotYetMade", "avx2"));  // nothing is known of it
+}
+
+TEST_CASE("a BLAS says who it is, and the same each time") {
+  const core::Blas& blas = core::blas();
+  CHECK_FALSE(blas.version.empty());
+  CHECK((blas.version == "none") == (blas.library == nullptr));
+  CHECK(&core::blas() == &blas);
 }
 
 TEST_CASE("the time is ISO 8601 in UTC") {

@@ -12,6 +12,7 @@
 
 // Names one by one: this library has an `Add`, and so on.
 using espalier::Add;
+using espalier::Affine;
 using espalier::AvgPool;
 using espalier::BatchNorm;
 using espalier::Conv2d;
@@ -23,9 +24,12 @@ using espalier::Layer;
 using espalier::Linear;
 using espalier::Network;
 using espalier::Op;
+using espalier::Pad;
 using espalier::Relu;
+using espalier::Reshape;
 using espalier::Shape;
 using espalier::Tensor;
+using espalier::Transpose;
 
 namespace {
 
@@ -73,7 +77,14 @@ Network every_op(std::mt19937& random) {
                              {"join", Add{}, {3, 0}},
                              {"pool", AvgPool{{2, 2}, {2, 2}, {0, 0}}, {4}},
                              {"flat", Flatten{}, {5}},
-                             {"out", Linear{random_floats({3, 8}, random), random_floats({3}, random), {}}, {6}}});
+                             {"out", Linear{random_floats({3, 8}, random), random_floats({3}, random), {}}, {6}},
+                             {"image", Reshape{{3, 1, 1}}, {7}},
+                             {"margin", Pad{{0, 1}, {0, 0}}, {8}},
+                             {"turned", Transpose{{2, 0, 1}}, {9}},
+                             {"last",
+                              Affine{random_floats({2, 3, 1}, random), random_floats({2, 3, 1}, random),
+                                     floats({2, 3, 1}, {1, 2, 3, -4, 5, 6})},
+                              {10}}});
 }
 
 /// Convolution by its definition, scattering every input element: shares nothing with the engine's loops.
@@ -169,12 +180,27 @@ TEST_CASE("batch norm, ReLU, pooling and addition, by hand") {
   CHECK(twice.forward(Values{-1, 3}) == Values{-1, 6});
 }
 
+TEST_CASE("scaling, padding and new orders of elements, by hand") {
+  const Affine divided{floats({2}, {2, -1}), floats({2}, {1, 0.5F}), floats({2}, {4, 8})};
+  CHECK(single({2}, divided).forward(Values{6, 2}) == Values{4, 0.25});
+  CHECK(single({2}, Affine{divided.scale, divided.shift, {}}).forward(Values{6, 2}) == Values{13, -1.5});
+  const Network turned = single({2, 1, 3}, Transpose{{2, 0, 1}});
+  CHECK(turned.output_shape() == Shape{3, 2, 1});
+  CHECK(turned.forward(Values{1, 2, 3, 4, 5, 6}) == Values{1, 4, 2, 5, 3, 6});
+  const Network padded = single({2, 1, 2}, Pad{{1, 0}, {0, 1}});
+  CHECK(padded.output_shape() == Shape{2, 2, 3});
+  CHECK(padded.forward(Values{1, 2, 3, 4}) == Values{0, 0, 0, 1, 2, 0, 0, 0, 0, 3, 4, 0});
+  const Network reshaped = single({2, 3}, Reshape{{3, 2}});
+  CHECK(reshaped.output_shape() == Shape{3, 2});
+  CHECK(reshaped.forward(Values{1, 2, 3, 4, 5, 6}) == Values{1, 2, 3, 4, 5, 6});
+}
+
 TEST_CASE("a network knows its shapes and counts") {
   std::mt19937 random(1);
   const Network n = every_op(random);
   CHECK(n.value_shape(0) == Shape{2, 4, 4});
   CHECK(n.value_shape(5) == Shape{2, 2, 2});
-  CHECK(n.output_shape() == Shape{3});
+  CHECK(n.output_shape() == Shape{2, 3, 1});
   CHECK(n.hidden_neurons() == 32);
   CHECK(n.weights() == 18 + 24);
   CHECK(n.zero_weights() == 1);
@@ -221,6 +247,17 @@ TEST_CASE("what does not fit is named with its layer and both shapes") {
   op.mask = Tensor::of<std::uint8_t>({2, 2}, {1, 2, 1, 1});
   CHECK(message({2}, {{"fc", op, {0}}}).find("mask[1] is 2") != std::string::npos);
   const Tensor one = floats({1}, {1});
+  CHECK(message({1}, {{"s", Affine{one, one, floats({1}, {0})}, {0}}}) == "layer 0 's' (affine): a divisor is 0");
+  CHECK(message({2}, {{"s", Affine{one, one, {}}, {0}}}) ==
+        "layer 0 's' (affine): scale is f32 [1], but f32 [2] is needed");
+  CHECK(message({2, 3}, {{"r", Reshape{{4}}, {0}}}) ==
+        "layer 0 'r' (reshape): an input of shape [2, 3] cannot become [4]");
+  CHECK(message({2, 3}, {{"r", Reshape{{-2, -3}}, {0}}}) != "");
+  CHECK(message({2, 3}, {{"t", Transpose{{0, 0}}, {0}}}) ==
+        "layer 0 't' (transpose): [0, 0] is not an order of the axes of an input of shape [2, 3]");
+  CHECK(message({2, 3}, {{"t", Transpose{{1}}, {0}}}) != "");
+  CHECK(message({1, 2, 2}, {{"p", Pad{{-1, 0}, {0, 0}}, {0}}}).find("padding before") != std::string::npos);
+  CHECK(message({2, 2}, {{"p", Pad{{1, 0}, {0, 0}}, {0}}}).find("3 axes") != std::string::npos);
   CHECK(message({1}, {{"bn", BatchNorm{one, one, one, floats({1}, {-1}), 1e-5}, {0}}}) != "");
   CHECK(message({1}, {{"bn", BatchNorm{one, one, one, one, std::nan("")}, {0}}}) != "");
   CHECK(message({1}, {{"bn", BatchNorm{one, one, one, floats({1}, {0}), 0}, {0}}}) != "");

@@ -280,15 +280,15 @@ TEST_CASE("a damaged input is made again in passing, and the run goes on") {
   const core::Path of_b = bench.store.object_path(bench.content("b"));
   bench.set_text("[fake.source.a]\nvalue = 4\n[fake.add.b]\nin = \"a\"\n[fake.add.c]\nin = \"b\"\nby = 2\n");
   SUBCASE("one object") {
-    bench.disk.plant(of_b, "rubbish");
+    bench.disk.rot(of_b);
     bench.run();
     CHECK(bench.told.warnings.size() == 1);
     CHECK(mentions(bench.told.warnings.at(0), of_b.string()));
     CHECK(mentions(bench.told.warnings.at(0), "'fake.add.b' will be made again"));
   }
   SUBCASE("and what it is made from") {
-    bench.disk.plant(of_a, "rubbish");
-    bench.disk.plant(of_b, "rubbish");
+    bench.disk.rot(of_a);
+    bench.disk.rot(of_b);
     bench.run();
     CHECK(bench.told.warnings.size() == 2);
   }
@@ -304,7 +304,7 @@ TEST_CASE("a result that does not come out the same again is not passed off as t
   int calls = 0;
   bench.add(rig_plugin(), {{"node", [&](const ParamValues&, Context& ctx) { ctx.out("out", Num::with(++calls)); }}});
   bench.run();
-  bench.disk.plant(bench.store.object_path(bench.content("clock")), "rubbish");
+  bench.disk.rot(bench.store.object_path(bench.content("clock")));
   bench.set_text("[rig.node.clock]\n[fake.add.b]\nin = \"clock\"\nby = 2\n[fake.add.other]\nin = \"clock\"\nby = 6\n");
   bench.run();
   CHECK(calls == 2);  // once for both that wanted it
@@ -326,12 +326,33 @@ TEST_CASE("a lost input that cannot be made again fails the nodes that need it, 
                               ctx.out("out", Num::with(1));
                             }}});
   bench.run();
-  bench.disk.plant(bench.store.object_path(bench.content("once")), "rubbish");
+  bench.disk.rot(bench.store.object_path(bench.content("once")));
   bench.set_text("[rig.node.once]\n[fake.add.b]\nin = \"once\"\nby = 2\n");
   bench.run();
   CHECK(bench.outcome<Failed>("b").message ==
         "a stored result of 'rig.node.once' was lost, and making it again failed: the licence server is gone");
   CHECK(bench.outcome<Failed>("b").hint == "ask for it");
+}
+
+TEST_CASE("a damaged result that nothing needs is made again all the same, when its file shows it") {
+  RunBench bench("[fake.source.a]\nvalue = 4\n[fake.add.b]\nin = \"a\"\n");
+  bench.run();
+  bench.disk.plant(bench.store.object_path(bench.content("b")), "rubbish");
+  bench.run();
+  CHECK(bench.executed() == testing::Names{"fake.add.b"});
+  CHECK(bench.value("b") == 5);
+}
+
+TEST_CASE("damage below a node that runs is told") {
+  RunBench bench("[fake.source.a]\nvalue = 4\n[fake.add.b]\nin = \"a\"\n");
+  bench.run();
+  bench.disk.plant(bench.store.object_path(bench.content("b")), "rubbish");
+  bench.options.force = {true, false};
+  bench.run();
+  CHECK(bench.executed() == testing::Names{"fake.add.b", "fake.source.a"});
+  REQUIRE(bench.told.warnings.size() == 1);
+  CHECK(mentions(bench.told.warnings.at(0), bench.store.object_path(bench.content("b")).string()));
+  CHECK(mentions(bench.told.warnings.at(0), "runs again"));
 }
 
 TEST_CASE("an object that vanishes after it was looked up is made again too") {

@@ -65,6 +65,7 @@ class Desk final : public Context {
   void log(std::string_view) override {}
   void progress(double, double) override {}
   const std::filesystem::path& scratch() override { return scratch_; }
+  const std::filesystem::path& folder() const override { return scratch_; }
 
  private:
   const espalier::Artifact& input(std::string_view port, std::string_view) override {
@@ -100,8 +101,8 @@ TEST_CASE("a new registry knows the built-in kinds and the stages of core") {
   const Registry registry;
   std::vector<std::string> kinds;
   for (const espalier::KindSpec* kind : registry.kinds()) kinds.push_back(kind->name);
-  CHECK(kinds ==
-        std::vector<std::string>{"Attacks", "Dataset", "Instances", "Metrics", "Network", "Report", "Verdicts"});
+  CHECK(kinds == std::vector<std::string>{"Attacks", "Dataset", "Instances", "Metrics", "Network", "Property", "Report",
+                                          "Verdicts"});
   CHECK(registry.find_stage("core.split") != nullptr);
   CHECK(registry.find_stage("core.join") != nullptr);
   CHECK(registry.stages().empty());

@@ -81,3 +81,8 @@ TEST_CASE("a report's file cannot lie outside its folder or hide another") {
   twice.files = {{"a", "1"}, {"a", "2"}};
   CHECK_THROWS_AS(twice.to_fields(), Error);
 }
+
+TEST_CASE("what HTML would read as its own is escaped, the ampersand once") {
+  CHECK(espalier::escaped_html("a < b & \"c\" > 'd' &amp;") ==
+        "a &lt; b &amp; &quot;c&quot; &gt; &#39;d&#39; &amp;amp;");
+}

@@ -9,19 +9,7 @@ namespace {
 using testing::Names;
 using testing::RunBench;
 
-//   a -- b -- d
-//    \-- c --/
-constexpr const char* kDiamond = R"(
-[fake.source.a]
-[fake.add.b]
-in = "a"
-by = 1
-[fake.add.c]
-in = "a"
-by = 2
-[fake.sum.d]
-in = ["b", "c"]
-)";
+const std::string kDiamond = testing::diamond_below("[fake.source.a]");
 
 std::map<std::string, Known> states(RunBench& bench, const Resolution& resolution) {
   std::map<std::string, Known> result;
@@ -57,7 +45,7 @@ TEST_CASE("after a run everything is a hit, with the contents that the run made"
 TEST_CASE("a changed parameter: what is above stays, the node will run, what is below is pending") {
   RunBench bench(kDiamond);
   bench.run();
-  bench.set_text(std::string(kDiamond).replace(std::string(kDiamond).find("by = 2"), 6, "by = 5"));
+  bench.set_text(std::string(kDiamond).replace(kDiamond.find("by = 2"), 6, "by = 5"));
   CHECK(states(bench, bench.resolve()) ==
         std::map<std::string, Known>{
             {"a", Known::hit}, {"b", Known::hit}, {"c", Known::will_run}, {"d", Known::pending}});
@@ -99,6 +87,23 @@ answer = "robust"
   CHECK(states(bench, bench.resolve())["slow"] == Known::will_run);
   CHECK(states(bench, bench.resolve())["quick"] == Known::hit);
   CHECK(states(bench, bench.resolve())["q"] == Known::hit);
+}
+
+TEST_CASE("verdicts `error` are results like others, unless the user wants what failed tried again") {
+  RunBench bench(R"(
+[fake.questions.q]
+[fake.prove.broken]
+instances = "q"
+answer = "error"
+[fake.prove.slow]
+instances = "q"
+answer = "timeout"
+)");
+  bench.run();
+  CHECK(states(bench, bench.resolve())["broken"] == Known::hit);
+  bench.options.retry_failed = true;
+  CHECK(states(bench, bench.resolve())["broken"] == Known::will_run);
+  CHECK(states(bench, bench.resolve())["slow"] == Known::hit);
 }
 
 TEST_CASE("shards passed on by core.join are tried again where they were made, not where they were joined") {

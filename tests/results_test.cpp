@@ -210,7 +210,7 @@ TEST_CASE("the box agrees with exact arithmetic where doubles round") {
   CHECK(inside < 1500);
 }
 
-TEST_CASE("a counterexample without a witness, or on which the network overflows, is an error") {
+TEST_CASE("a counterexample without a witness is an error; one that overflows is one over the reals") {
   const Instances q = question({.image = 5, .label = 0, .target = {}, .epsilon = 0.5}, {0.5F, 0.5F});
   Verdicts none = counterexamples(q, {});
   none.rows[0].message = "from the solver";
@@ -222,8 +222,8 @@ TEST_CASE("a counterexample without a witness, or on which the network overflows
   for (int i = 0; i < 12; ++i)
     layers.push_back({"big", Linear{floats({2, 2}, {3e38F, 0, 0, 3e38F}), floats({2}, {0, 0}), {}}, {i}});
   const Verdicts overflow = with_checked_witnesses(counterexamples(q, {{0.5F, 1.0F}}), Network({2}, layers), q);
-  CHECK(overflow.rows[0].verdict == Verdict::error);
-  CHECK(overflow.rows[0].message == "counterexample refused: the network's scores at the witness are not finite");
+  CHECK(overflow.rows[0].verdict == Verdict::counterexample);
+  CHECK(overflow.rows[0].message == "violates over the reals, but not in plain float32 inference");
 }
 
 TEST_CASE("labels the network does not have, and networks with one output, cannot be violated") {

@@ -118,10 +118,59 @@ TEST_CASE("runs come oldest first, folders of other things left out") {
   }
   bench.disk.plant("/s/runs/notes/run.json", "{}");
   CHECK(bench.log.ids() == made);
-  bench.disk.append(bench.log.folder("20200101-000000-z-00000000") / "events.jsonl", "{}\n");  // killed before its end
+  bench.disk.plant(bench.log.folder("20200101-000000-z-00000000") / ".run.json.17-0.tmp", "{");  // killed in the act
+  CHECK(bench.log.ids() == made);
+  bench.disk.append(bench.log.folder("20200101-000000-z-00000000") / "events.jsonl", "{}\n");  // its record was lost
   made.insert(made.begin(), "20200101-000000-z-00000000");
   CHECK(bench.log.ids() == made);
   CHECK_FALSE(bench.log.read(made[0]));
+}
+
+TEST_CASE("a run that was killed is known from its first record and its events") {
+  Bench bench;
+  RunRecord record = record_of(bench.log.new_id("quick"), "quick");
+  record.outcome = espalier::cache::kUnfinished;
+  record.hit = 1;
+  record.ran = record.failed = record.skipped = 0;
+  record.keys = {{"a", digest_of("a").hex()}, {"b", digest_of("b before").hex()}};
+  record.node_seconds.clear();
+  record.failures.clear();
+  bench.log.write(record);
+  CHECK(bench.log.read(record.id)->keys == record.keys);
+
+  const std::string events = R"({"event":"started","at":0,"nodes":4}
+{"event":"node_started","at":0.1,"node":"b"}
+{"event":"node_finished","at":0.2,"node":"b","outcome":"ran","key":")" +
+                             digest_of("b").hex() +
+                             R"(","seconds":0.5,"cpu_seconds":0.4}
+{"event":"node_finished","at":0.2,"node":"c","outcome":"hit","key":")" +
+                             digest_of("c").hex() +
+                             R"("}
+{"event":"node_finished","at":0.3,"node":"d","outcome":"failed","message":"no","hint":"","code":"io"}
+{"event":"node_finished","at":0.3,"node":"e","outcome":"skipped","because":"d"}
+)";
+  const std::map<std::string, std::string> all = {
+      {"a", digest_of("a").hex()}, {"b", digest_of("b").hex()}, {"c", digest_of("c").hex()}};
+  // The last line is torn at every place: what stands before it counts.
+  const std::string torn = R"({"event":"node_finished","at":0.4,"node":"f","outcome":"ran","key":"x","seconds":1})";
+  for (std::size_t length = 0; length < torn.size(); length += 9) {
+    bench.disk.plant(bench.log.folder(record.id) / "events.jsonl", events + torn.substr(0, length));
+    const auto read = bench.log.read(record.id);
+    REQUIRE(read);
+    CHECK(read->outcome == "unfinished");
+    CHECK(read->keys == all);
+    CHECK(read->hit == 2);
+    CHECK(read->ran == 1);
+    CHECK(read->failed == 1);
+    CHECK(read->skipped == 1);
+    CHECK(read->node_seconds == std::map<std::string, double>{{"b", 0.5}});
+    CHECK(read->failures == std::map<std::string, std::string>{{"d", "no"}});
+  }
+  CHECK(bench.log.latest("quick")->id == record.id);
+
+  record.outcome = "ok";  // the end came after all: the record alone counts
+  bench.log.write(record);
+  CHECK(bench.log.read(record.id)->keys == record.keys);
 }
 
 TEST_CASE("the newest run of a pipeline is known from one file, and without it too") {
@@ -134,7 +183,9 @@ TEST_CASE("the newest run of a pipeline is known from one file, and without it t
   const int reads = bench.disk.calls().reads;
   CHECK(bench.log.latest("quick")->id == newest);
   CHECK(bench.log.latest("quick")->state == digest_of(newest));
-  CHECK(bench.disk.calls().reads == reads + 2);
+  CHECK(bench.log.latest("quick")->outcome == "failed");
+  CHECK(bench.log.latest("quick")->reports == std::vector<std::string>{"runs/" + newest + "/reports/t.html"});
+  CHECK(bench.disk.calls().reads == reads + 4);
 
   for (const char* damage : {"", "{", "{\"id\": 3}", "{\"id\": \"x\", \"state\": \"y\"}"}) {
     bench.disk.plant("/s/runs/latest-quick.json", damage);
@@ -143,6 +194,28 @@ TEST_CASE("the newest run of a pipeline is known from one file, and without it t
   bench.disk.remove("/s/runs/latest-quick.json");
   CHECK(bench.log.latest("quick")->id == newest);
   CHECK(bench.log.latest("quick")->state == digest_of(newest));
+}
+
+TEST_CASE("a run of another store is adopted with its reports, and the newest stays the newest") {
+  Bench there, here;
+  RunRecord older = record_of("20260101-000000-quick-00000001", "quick");
+  older.reports = {"runs/" + older.id + "/reports/t.html", "runs/" + older.id + "/../../../secret",
+                   "runs/other/t.html"};
+  there.disk.plant(there.log.folder(older.id) / "reports/t.html", "<p>");
+  there.disk.plant("/s/secret", "not to be taken");
+  there.log.write(older);
+  here.log.adopt(there.log, older);
+  CHECK(here.log.latest("quick")->id == older.id);
+  CHECK(here.log.read(older.id)->keys == older.keys);
+  CHECK(here.disk.read(here.log.folder(older.id) / "reports/t.html") == "<p>");
+  CHECK(here.disk.all_files().size() == 3);  // record, report, the newest's name
+
+  const std::string newer = here.add("quick");
+  RunRecord between = record_of("20260102-000000-quick-00000001", "quick");
+  between.reports.clear();
+  here.log.adopt(there.log, between);
+  CHECK(here.log.latest("quick")->id == newer);
+  CHECK(here.log.read(between.id));
 }
 
 TEST_CASE("damaged records count as absent") {

@@ -42,22 +42,7 @@ std::int64_t id_of(const ParamValues& params) {
 }
 
 TEST_CASE("a node re-runs when, and only when, something in its key changed") {
-  //   a -- b -- d
-  //    \-- c --/
-  const std::string text = R"(
-[fake.tuned.a]
-seed = 0
-rate = 0.5
-epochs = 10
-[fake.add.b]
-in = "a"
-by = 1
-[fake.add.c]
-in = "a"
-by = 2
-[fake.sum.d]
-in = ["b", "c"]
-)";
+  const std::string text = testing::diamond_below("[fake.tuned.a]\nseed = 0\nrate = 0.5\nepochs = 10");
   auto with = [&](const std::string& from, const std::string& to) {
     return std::string(text).replace(text.find(from), from.size(), to);
   };

@@ -312,3 +312,67 @@ TEST_CASE("a process killed at any moment loses nothing that was put and leaves 
   CHECK(store.verify().problems.empty());
   CHECK(store.verify().actions == finished);
 }
+
+TEST_CASE("a result that is put again replaces a damaged object of the same name and size") {
+  StoreBench bench;
+  const Action action = put(bench.store, "a", {num(3)});
+  const Digest content = action.outputs[0].content;
+  const std::string good = *bench.disk.read(bench.store.object_path(content));
+  bench.disk.rot(bench.store.object_path(content));
+  Store store = bench.fresh();
+  put(store, "a", {num(3)});
+  CHECK(bench.disk.read(bench.store.object_path(content)) == good);
+  CHECK(store.verify().problems.empty());
+}
+
+TEST_CASE("a lookup reads an object whose file changed, and says so when it is damaged") {
+  StoreBench bench;
+  const Action action = put(bench.store, "a", {num(3)});
+  const Digest content = action.outputs[0].content;
+  const core::Path object = bench.store.object_path(content);
+  bench.store.save_index();
+  bench.disk.tick(1);
+
+  SUBCASE("touched only: it is read once and then trusted") {
+    bench.disk.plant(object, *bench.disk.read(object));
+    Store store = bench.fresh();
+    CHECK(store.lookup(action.key));
+    CHECK(store.take_found_damaged().empty());
+    store.save_index();
+    Store later = bench.fresh();
+    const int reads = bench.disk.calls().reads;
+    CHECK(later.lookup(action.key));
+    CHECK(bench.disk.calls().reads == reads + 1);  // the index
+  }
+  SUBCASE("damaged: it is as good as gone") {
+    bench.disk.plant(object, "damaged");
+    Store store = bench.fresh();
+    CHECK_FALSE(store.lookup(action.key));
+    const auto told = store.take_found_damaged();
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].file == object);
+    CHECK(told[0].text.find(object.string()) != std::string::npos);
+    CHECK(store.take_found_damaged().empty());
+    CHECK(bench.disk.read("/s/objects/damaged" / object.filename()) == "damaged");
+    put(store, "a", {num(3)});
+    CHECK(store.lookup(action.key));
+    CHECK(store.verify().problems.empty());
+  }
+  SUBCASE("damaged where nothing can be moved: told, and no hit") {
+    bench.disk.plant(object, "damaged");
+    bench.disk.set_read_only(true);
+    Store store = bench.fresh();
+    CHECK_FALSE(store.lookup(action.key));
+    CHECK(store.take_found_damaged().size() == 1);
+  }
+}
+
+TEST_CASE("what verify finds damaged is made again by the next run") {
+  StoreBench bench;
+  const Action action = put(bench.store, "a", {num(3)});
+  bench.store.save_index();
+  bench.disk.rot(bench.store.object_path(action.outputs[0].content));
+  Store store = bench.fresh();
+  CHECK(store.verify().problems.size() == 1);
+  CHECK_FALSE(bench.fresh().lookup(action.key));
+}

@@ -54,14 +54,19 @@ Network every_op() {
   conv.groups = 2;
   const espalier::Conv2d point{.weight = draw.tensor({4, 4, 1, 1}), .bias = draw.tensor({4}), .mask = {}};
   const espalier::AvgPool pool{.kernel = {2, 2}, .stride = {2, 1}, .padding = {1, 0}};
+  const espalier::Affine scale{draw.tensor({4, 3, 2}), draw.tensor({4, 3, 2}), draw.tensor({4, 3, 2}, .5F, 2)};
   return Network({2, 5, 6}, {{"conv", conv, {0}},
                              {"norm", norm(4), {1}},
                              {"relu", espalier::Relu{}, {2}},
                              {"point", point, {3}},
                              {"join", espalier::Add{}, {3, 4}},
                              {"pool", pool, {5}},
-                             {"flat", espalier::Flatten{}, {6}},
-                             {"out", espalier::Linear{draw.tensor({3, 24}), draw.tensor({3}), {}}, {7}}});
+                             {"scale", scale, {6}},
+                             {"pad", espalier::Pad{.before = {0, 1}, .after = {1, 0}}, {7}},
+                             {"turn", espalier::Transpose{{1, 2, 0}}, {8}},
+                             {"shape", espalier::Reshape{{3, 16}}, {9}},
+                             {"flat", espalier::Flatten{}, {10}},
+                             {"out", espalier::Linear{draw.tensor({3, 48}), draw.tensor({3}), {}}, {11}}});
 }
 
 Network chain_of(Shape input, const std::vector<std::int64_t>& widths, unsigned seed) {

@@ -375,8 +375,6 @@ class Reader {
   Id file_;
 };
 
-constexpr const char* kNextStep = "remove the file; the stage that made it will run again";
-
 std::string seal(std::string_view file) {
   return std::string(kSealStart) + digest_of(file).hex() + "\n";
 }
@@ -385,7 +383,7 @@ std::string seal(std::string_view file) {
 std::string_view unsealed(std::string_view bytes, const std::string& name) {
   if (bytes.size() <= kSealSize || !bytes.starts_with(kSealStart)) {
     throw Error(Code::damaged, fmt::format("'{}' ({} bytes) is not an artifact of espalier", name, bytes.size()),
-                kNextStep);
+                kRemakeHint);
   }
   const std::string_view file = bytes.substr(kSealSize);
   const std::string found = seal(file);
@@ -394,7 +392,7 @@ std::string_view unsealed(std::string_view bytes, const std::string& name) {
   throw Error(Code::damaged,
               fmt::format("'{}' is damaged: its bytes have digest {}, but its seal says {}", name, digest_in(found),
                           digest_in(bytes)),
-              kNextStep);
+              kRemakeHint);
 }
 
 /// About what the file will need, so that it grows once.
@@ -445,14 +443,14 @@ Image read_image(std::string_view bytes, const std::string& name) {
   try {
     image = read_unchecked(file);
   } catch (const Error& e) {
-    throw Error(Code::damaged, fmt::format("'{}' is damaged: {}", name, e.what()), kNextStep);
+    throw Error(Code::damaged, fmt::format("'{}' is damaged: {}", name, e.what()), kRemakeHint);
   }
   const Digest found = image.fields.digest(image.header.kind, image.header.format);
   if (found == image.header.digest) return image;
   throw Error(Code::damaged,
               fmt::format("'{}' is damaged: its fields have digest {}, but its header says {}", name, found.hex(),
                           image.header.digest.hex()),
-              kNextStep);
+              kRemakeHint);
 }
 
 }  // namespace espalier::artifact

@@ -21,6 +21,10 @@ struct Image {
   Fields fields;
 };
 
+/// What to do about a damaged one.
+inline constexpr const char* kRemakeHint =
+    "run the pipeline again: what made it runs again; 'espalier store verify' checks the rest";
+
 /// An HDF5 file as bytes, made in memory: HDF5 never opens a path here, so there are no locks, no half-written files,
 /// and every disk fault is the Disk's. The same input gives the same bytes. Layout: schemas/artifacts.md. [any thread]
 ESPALIER_API std::string write_image(const ImageHeader& header, const Fields& fields);

@@ -3,6 +3,7 @@
 // analysis may rely on them.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -135,6 +136,43 @@ Shape pool_shape(const Place& at, const AvgPool& op, const Shape& in) {
   return {in[0], size[0], size[1]};
 }
 
+Shape affine_shape(const Place& at, const Affine& op, const Shape& in) {
+  require_weights(at, "scale", op.scale, in);
+  require_weights(at, "shift", op.shift, in);
+  if (op.divisor.empty()) return in;
+  require_weights(at, "divisor", op.divisor, in);
+  if (std::ranges::count(op.divisor.as<float>(), 0.0F) > 0) at.fail("a divisor is 0", Code::numeric);
+  return in;
+}
+
+Shape reshape_shape(const Place& at, const Reshape& op, const Shape& in) {
+  const bool sensible = !op.shape.empty() && std::ranges::all_of(op.shape, [](auto d) { return d > 0; });
+  if (!sensible || element_count(op.shape) != element_count(in)) {
+    at.fail(fmt::format("an input of shape {} cannot become {}", to_text(in), to_text(op.shape)));
+  }
+  return op.shape;
+}
+
+Shape transpose_shape(const Place& at, const Transpose& op, const Shape& in) {
+  Shape sorted = op.order;
+  std::ranges::sort(sorted);
+  Shape axes(in.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (sorted != axes) {
+    at.fail(fmt::format("{} is not an order of the axes of an input of shape {}", to_text(op.order), to_text(in)));
+  }
+  Shape out;
+  for (const std::int64_t axis : op.order) out.push_back(in[static_cast<std::size_t>(axis)]);
+  return out;
+}
+
+Shape padded_shape(const Place& at, const Pad& op, const Shape& in) {
+  require_rank(at, in, 3, "channels, height, width");
+  require_steps(at, "padding before", op.before, 0);
+  require_steps(at, "padding after", op.after, 0);
+  return {in[0], op.before[0] + in[1] + op.after[0], op.before[1] + in[2] + op.after[1]};
+}
+
 Shape sum_shape(const Place& at, const Shape& a, const Shape& b) {
   if (a != b) at.fail(fmt::format("values of shapes {} and {} cannot be added", to_text(a), to_text(b)));
   return a;
@@ -160,7 +198,11 @@ Shape output_of(const Place& at, const std::vector<Shape>& values) {
                  [&](const BatchNorm& op) { return norm_shape(at, op, in(0)); }, [&](const Relu&) { return in(0); },
                  [&](const Add&) { return sum_shape(at, in(0), in(1)); },
                  [&](const Flatten&) { return Shape{element_count(in(0))}; },
-                 [&](const AvgPool& op) { return pool_shape(at, op, in(0)); }},
+                 [&](const AvgPool& op) { return pool_shape(at, op, in(0)); },
+                 [&](const Affine& op) { return affine_shape(at, op, in(0)); },
+                 [&](const Reshape& op) { return reshape_shape(at, op, in(0)); },
+                 [&](const Transpose& op) { return transpose_shape(at, op, in(0)); },
+                 [&](const Pad& op) { return padded_shape(at, op, in(0)); }},
       at.layer.op);
 }
 
@@ -179,7 +221,9 @@ std::string_view op_name(const Op& op) {
       Overloaded{[](const Linear&) -> Name { return "linear"; }, [](const Conv2d&) -> Name { return "conv2d"; },
                  [](const BatchNorm&) -> Name { return "batch_norm"; }, [](const Relu&) -> Name { return "relu"; },
                  [](const Add&) -> Name { return "add"; }, [](const Flatten&) -> Name { return "flatten"; },
-                 [](const AvgPool&) -> Name { return "avg_pool"; }},
+                 [](const AvgPool&) -> Name { return "avg_pool"; }, [](const Affine&) -> Name { return "affine"; },
+                 [](const Reshape&) -> Name { return "reshape"; }, [](const Transpose&) -> Name { return "transpose"; },
+                 [](const Pad&) -> Name { return "pad"; }},
       op);
 }
 

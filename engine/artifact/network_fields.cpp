@@ -53,6 +53,17 @@ void set_op(Fields& fields, const std::string& at, const Op& op) {
                           set("kernel", pair_tensor(o.kernel));
                           set("stride", pair_tensor(o.stride));
                           set("padding", pair_tensor(o.padding));
+                        },
+                        [&](const Affine& o) {
+                          set("scale", o.scale);
+                          set("shift", o.shift);
+                          if (!o.divisor.empty()) set("divisor", o.divisor);
+                        },
+                        [&](const Reshape& o) { set("shape", vector_tensor(o.shape)); },
+                        [&](const Transpose& o) { set("order", vector_tensor(o.order)); },
+                        [&](const Pad& o) {
+                          set("before", pair_tensor(o.before));
+                          set("after", pair_tensor(o.after));
                         }},
              op);
 }
@@ -81,10 +92,15 @@ Op op_from(const Fields& fields, const std::string& at, std::string_view name) {
   if (name == "add") return Add{};
   if (name == "flatten") return Flatten{};
   if (name == "avg_pool") return AvgPool{pair("kernel"), pair("stride"), pair("padding")};
+  if (name == "affine") return Affine{tensor("scale"), tensor("shift"), fields.tensor_or_absent(at + "divisor")};
+  if (name == "reshape") return Reshape{to_vector(column<std::int64_t>(fields, at + "shape"))};
+  if (name == "transpose") return Transpose{to_vector(column<std::int64_t>(fields, at + "order"))};
+  if (name == "pad") return Pad{pair("before"), pair("after")};
   throw Error(Code::damaged, fmt::format("there is no operation '{}'", name),
               "it may come from a newer version: update espalier");
 }
 
+constexpr const char* kForeign = "no version of espalier writes such a network: make it again";
 constexpr std::int64_t kNoInput = -1;  // fills the table of inputs where an op takes one value
 
 std::vector<int> inputs_of(std::span<const std::int64_t, 2> stored) {
@@ -92,7 +108,7 @@ std::vector<int> inputs_of(std::span<const std::int64_t, 2> stored) {
   for (const std::int64_t v : stored) {
     if (v == kNoInput && !out.empty()) break;
     if (v < 0 || v > std::numeric_limits<int>::max()) {
-      throw Error(Code::damaged, fmt::format("{} is not the number of a value", v));
+      throw Error(Code::damaged, fmt::format("{} is not the number of a value", v), kForeign);
     }
     out.push_back(static_cast<int>(v));
   }
@@ -129,8 +145,10 @@ Network Network::from_fields(const Fields& fields) {
     const Tensor& inputs = fields.tensor("layer_inputs");
     const auto count = static_cast<std::int64_t>(ops.size());
     if (names.size() != ops.size() || inputs.dtype() != DType::i64 || inputs.shape() != Shape{count, 2}) {
-      throw Error(Code::damaged, fmt::format("{} layer names and inputs of shape {} for {} layers", names.size(),
-                                             to_text(inputs.shape()), count));
+      throw Error(Code::damaged,
+                  fmt::format("{} layer names and inputs of shape {} for {} layers", names.size(),
+                              to_text(inputs.shape()), count),
+                  kForeign);
     }
     std::vector<Layer> layers;
     for (std::size_t i = 0; i < ops.size(); ++i) {

@@ -111,6 +111,32 @@ void validate(const Report& report) {
 
 }  // namespace
 
+std::string escaped_html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
 std::string cell_text(const Cell& cell) {
   return std::visit(
       Overloaded{[](std::monostate) { return std::string(); }, [](const Number& number) { return number_text(number); },

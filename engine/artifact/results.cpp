@@ -41,7 +41,7 @@ void validate(const Attacks& attacks) {
 
 void validate(const Verdicts& verdicts) {
   artifact::require_questions(verdicts.rows);
-  artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size());
+  artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size(), DType::f64);
 }
 
 void load_verdicts(const Fields& fields, std::vector<Verdicts::Row>& rows) {
@@ -57,10 +57,11 @@ void load_verdicts(const Fields& fields, std::vector<Verdicts::Row>& rows) {
   }
 }
 
-/// Joins f32 tensors along the first axis; those without elements only count as none.
+/// Joins tensors of T along the first axis; those without elements only count as none.
+template <class T>
 Tensor joined(const std::vector<Tensor>& parts) {
   Shape shape{0};
-  std::vector<float> values;
+  std::vector<T> values;
   for (const Tensor& part : parts) {
     if (part.dim(0) == 0) continue;
     Shape wanted = part.shape();
@@ -71,10 +72,17 @@ Tensor joined(const std::vector<Tensor>& parts) {
     }
     wanted[0] += part.dim(0);
     shape = std::move(wanted);
-    const auto more = part.as<float>();
+    const auto more = part.as<T>();
     values.insert(values.end(), more.begin(), more.end());
   }
-  return Tensor::of<float>(std::move(shape), std::move(values));
+  return Tensor::of<T>(std::move(shape), std::move(values));
+}
+
+/// One solver gives all its witnesses in one type.
+Tensor joined(const std::vector<Tensor>& parts) {
+  const auto some = std::ranges::find_if(parts, [](const Tensor& part) { return part.dim(0) > 0; });
+  const bool doubles = some != parts.end() && some->dtype() == DType::f64;
+  return doubles ? joined<double>(parts) : joined<float>(parts);
 }
 
 }  // namespace

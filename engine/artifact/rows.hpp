@@ -62,11 +62,12 @@ void require_questions(const std::vector<Row>& rows) {
   }
 }
 
-/// Points kept for some of `rows` rows: an f32 tensor with one row each, no row twice.
+/// Points kept for some of `rows` rows: a tensor of f32 (or f64, see `widest`) with one row each, no row twice.
 inline void require_points(std::string_view what, const Tensor& points, const std::vector<std::int64_t>& point_rows,
-                           std::size_t rows) {
+                           std::size_t rows, DType widest = DType::f32) {
   const auto count = static_cast<std::int64_t>(point_rows.size());
-  if (points.dtype() != DType::f32 || points.rank() == 0 || points.dim(0) != count) {
+  const bool fits = points.dtype() == DType::f32 || points.dtype() == widest;
+  if (!fits || points.rank() == 0 || points.dim(0) != count) {
     throw Error(Code::internal, fmt::format("{} for {} rows are {} {}, but f32 [{}, ...] is needed", what, count,
                                             to_text(points.dtype()), to_text(points.shape()), count));
   }

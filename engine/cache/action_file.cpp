@@ -86,7 +86,8 @@ Json to_json(const Action& action) {
           {"ingredients", to_json(action.ingredients)},
           {"outputs", std::move(outputs)},
           {"provenance", to_json(action.provenance)},
-          {"retry_on_timeout", action.retry_on_timeout}};
+          {"retry_on_timeout", action.retry_on_timeout},
+          {"retry_on_error", action.retry_on_error}};
 }
 
 Action action_in(const Json& json) {
@@ -99,6 +100,7 @@ Action action_in(const Json& json) {
   }
   out.provenance = provenance_in(json.at("provenance"));
   out.retry_on_timeout = json.at("retry_on_timeout");
+  out.retry_on_error = json.value("retry_on_error", false);  // records of before it existed
   return out;
 }
 

@@ -96,10 +96,13 @@ void add_machine(const StageSpec& stage, const plugin::Registry& registry, const
   if (stage.repeatable == Repeatable::same_machine) {
     out.machine = surroundings.machine;
     const std::string& torch = registry.origin(stage).torch;
-    if (!torch.empty() && torch != "none") out.machine.insert_or_assign("torch", torch);
+    if (!torch.empty() && torch != "none") {
+      out.machine.insert_or_assign("torch", torch);
+      if (surroundings.blas) out.machine.insert_or_assign("blas", surroundings.blas());
+    }
     if (stage.uses_device) out.machine.insert_or_assign("device", device_kind(device));
   }
-  out.machine.insert_or_assign("threads", std::to_string(threads));
+  if (!stage.single_threaded) out.machine.insert_or_assign("threads", std::to_string(threads));
 }
 
 }  // namespace

@@ -37,7 +37,8 @@ ESPALIER_API Digest key_of(const Ingredients& ingredients);
 
 /// What does not come from the plan.
 struct Surroundings {
-  std::map<std::string, std::string> machine;  ///< cpu capability, blas, ...: without threads and device
+  std::map<std::string, std::string> machine;  ///< cpu capability, ...: without threads and device
+  std::function<std::string()> blas{};         ///< which one LibTorch gets, and its version; asked only when it counts
   bool trust_binary = false;
   /// Threads and device of the lane a stage would run in.
   std::function<std::pair<int, std::string>(const StageSpec&)> lane;

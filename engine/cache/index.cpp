@@ -9,12 +9,14 @@ namespace espalier::cache {
 namespace {
 
 // The file: kMagic, SHA-256 of what follows, then the number of entries and the entries. An entry: key, number of
-// outputs, and for each output port, kind (both with their length in front) and content. Numbers are u32 little-endian.
-constexpr std::string_view kMagic = "espalier-index-1\n";
+// outputs, and for each output port, kind (both with their length in front), content, and size and time of the file
+// when it was last whole (zeros when that is not known). Numbers are little-endian, u32 but for size and time, which
+// are u64.
+constexpr std::string_view kMagic = "espalier-index-2\n";
 constexpr std::size_t kDigestSize = 32;
 
-void put_number(std::string& out, std::size_t number) {
-  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(number >> shift & 0xff);
+void put_number(std::string& out, std::uint64_t number, int bytes = 4) {
+  for (int i = 0; i < bytes; ++i) out += static_cast<char>(number >> (8 * i) & 0xff);
 }
 
 void put_digest(std::string& out, const Digest& digest) {
@@ -42,10 +44,10 @@ class Reader {
     rest_.remove_prefix(count);
     return part;
   }
-  std::size_t number() {
-    std::size_t out = 0;
-    const std::string_view part = take(4);
-    for (std::size_t i = 0; i < part.size(); ++i) out |= std::size_t{static_cast<unsigned char>(part[i])} << (8 * i);
+  std::uint64_t number(std::size_t bytes = 4) {
+    std::uint64_t out = 0;
+    const std::string_view part = take(bytes);
+    for (std::size_t i = 0; i < part.size(); ++i) out |= std::uint64_t{static_cast<unsigned char>(part[i])} << (8 * i);
     return out;
   }
   std::string text() { return std::string(take(number())); }
@@ -77,6 +79,9 @@ Index Index::decode(std::string_view bytes) {
       std::string port = file.text();
       std::string kind = file.text();
       outputs.push_back({.port = std::move(port), .kind = std::move(kind), .content = file.digest()});
+      const std::uint64_t size = file.number(8);
+      const auto time = static_cast<std::int64_t>(file.number(8));
+      if (size > 0) out.set_whole(outputs.back().content, {.size = size, .mtime_ns = time});
     }
     out.entries_.insert_or_assign(key, std::move(outputs));
   }
@@ -93,6 +98,9 @@ std::string Index::encode() const {
       put_text(body, output.port);
       put_text(body, output.kind);
       put_digest(body, output.content);
+      const core::FileStat stat = whole(output.content).value_or(core::FileStat{});
+      put_number(body, stat.size, 8);
+      put_number(body, static_cast<std::uint64_t>(stat.mtime_ns), 8);
     }
   }
   std::string out(kMagic);
@@ -107,6 +115,16 @@ const std::vector<OutputRef>* Index::find(const Digest& key) const {
 
 void Index::set(const Digest& key, std::vector<OutputRef> outputs) {
   entries_.insert_or_assign(key, std::move(outputs));
+}
+
+std::optional<core::FileStat> Index::whole(const Digest& content) const {
+  const auto entry = whole_.find(content);
+  return entry == whole_.end() ? std::nullopt : std::optional(entry->second);
+}
+
+void Index::add_missing_from(Index other) {
+  entries_.merge(other.entries_);
+  whole_.merge(other.whole_);
 }
 
 std::vector<Digest> Index::keys_with(const Digest& content) const {

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <chrono>
 #include <ctime>
+#include <sstream>
 #include <utility>
 
 #include <fmt/chrono.h>
@@ -15,6 +16,7 @@
 
 #include <espalier/error.hpp>
 
+#include "cache/layout.hpp"
 #include "core/machine.hpp"
 
 namespace espalier::cache {
@@ -107,6 +109,20 @@ RunRecord record_in(const Json& json) {
           .state = digest_in(json.at("state"))};
 }
 
+/// One line of events.jsonl, as run/event_lines.cpp writes them.
+void note_event(const Json& event, RunRecord& record) {
+  if (event.at("event") != "node_finished") return;
+  const std::string node = event.at("node");
+  const std::string outcome = event.at("outcome");
+  if (outcome == "hit" || outcome == "ran") record.keys[node] = event.at("key");
+  if (outcome == "ran") record.node_seconds[node] = event.at("seconds");
+  if (outcome == "failed") record.failures[node] = event.at("message");
+  record.hit += outcome == "hit" ? 1 : 0;
+  record.ran += outcome == "ran" ? 1 : 0;
+  record.failed += outcome == "failed" ? 1 : 0;
+  record.skipped += outcome == "skipped" ? 1 : 0;
+}
+
 /// What `parse` makes of a file; nothing when it is not there, cannot be read or makes no sense.
 template <class Parse>
 auto parsed(core::Disk& disk, const core::Path& path, Parse parse)
@@ -144,19 +160,58 @@ core::Path RunLog::latest_file(const std::string& pipeline) const {
 
 void RunLog::write(const RunRecord& record) {
   disk_.write_atomically(folder(record.id) / "run.json", text_of(to_json(record)));
-  const Json latest = {{"id", record.id}, {"state", record.state.hex()}};
+  const Json latest = {
+      {"id", record.id}, {"state", record.state.hex()}, {"outcome", record.outcome}, {"reports", record.reports}};
   disk_.write_atomically(latest_file(record.pipeline), text_of(latest));
+}
+
+void RunLog::adopt(RunLog& other, const RunRecord& record) {
+  const core::Path own = core::Path("runs") / record.id;
+  for (const std::string& report : record.reports) {
+    const core::Path name = core::Path(report).lexically_normal().lexically_relative(own);
+    if (name.empty() || *name.begin() == "..") continue;  // no report of this run: it must not lead anywhere else
+    if (const auto bytes = other.disk_.read(other.folder(record.id) / name)) {
+      disk_.write_atomically(folder(record.id) / name, *bytes);
+    }
+  }
+  const auto newest = latest(record.pipeline);
+  if (!newest || sort_key(newest->id) < sort_key(record.id)) return write(record);
+  disk_.write_atomically(folder(record.id) / "run.json", text_of(to_json(record)));
 }
 
 std::optional<RunRecord> RunLog::read(const std::string& id) {
   auto record = parsed(disk_, folder(id) / "run.json", record_in);
   if (record && record->id != id) record.reset();
+  if (record && record->outcome == kUnfinished) complete_from_events(*record);
   return record;
+}
+
+void RunLog::complete_from_events(RunRecord& record) {
+  std::string text;
+  try {
+    text = disk_.read(folder(record.id) / "events.jsonl").value_or("");
+  } catch (const Error& error) {
+    if (error.code() != Code::io) throw;  // what the run was begun with is still known
+  }
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    try {
+      note_event(Json::parse(line), record);
+    } catch (const Json::exception&) {
+      return;  // torn: the run was killed while it wrote this line
+    }
+  }
+}
+
+/// A process that was killed while it wrote the very first record leaves a folder with a temporary file.
+bool RunLog::has_begun(const std::string& id) {
+  return !std::ranges::all_of(disk_.list(folder(id)),
+                              [](const auto& name) { return Layout::temporary_of(name).has_value(); });
 }
 
 std::vector<std::string> RunLog::ids() {
   std::vector<std::string> out = disk_.list(root_);
-  std::erase_if(out, [](const std::string& name) { return !is_id(name); });
+  std::erase_if(out, [this](const std::string& name) { return !is_id(name) || !has_begun(name); });
   std::ranges::stable_sort(out, {}, sort_key);
   return out;
 }
@@ -170,11 +225,15 @@ std::vector<std::string> RunLog::newest_first(const std::string& pipeline) {
 
 std::optional<RunLog::Latest> RunLog::latest(const std::string& pipeline) {
   const auto known = parsed(disk_, latest_file(pipeline), [](const Json& json) {
-    return Latest{.id = json.at("id"), .state = digest_in(json.at("state"))};
+    return Latest{.id = json.at("id"),
+                  .state = digest_in(json.at("state")),
+                  .outcome = json.at("outcome"),
+                  .reports = json.at("reports")};
   });
   if (known) return known;
   for (const std::string& id : newest_first(pipeline)) {  // the file was lost: the records still tell
-    if (const auto record = read(id)) return Latest{.id = id, .state = record->state};
+    const auto record = read(id);
+    if (record) return Latest{id, record->state, record->outcome, record->reports};
   }
   return std::nullopt;
 }

@@ -27,8 +27,7 @@ std::string shortage(const core::Path& root, std::size_t needed) {
 }
 
 [[noreturn]] void throw_damaged(const core::Path& file, const std::string& what) {
-  throw Error(Code::damaged, fmt::format("'{}' is damaged: {}", file.string(), what),
-              "run the pipeline again: the file is moved aside and made anew; 'espalier store verify' checks the rest");
+  throw Error(Code::damaged, fmt::format("'{}' is damaged: {}", file.string(), what), artifact::kRemakeHint);
 }
 
 std::string encoded(const Fields& fields, const KindSpec& kind, const Digest& content) {
@@ -72,11 +71,72 @@ Store::State::Loaded& Store::State::loaded_entry(const Digest& content) {
 }
 
 bool Store::State::is_there(const Digest& content) {
+  const std::optional<core::FileStat> stat = disk.stat(layout.object(content));
   {
     const std::scoped_lock hold(mutex);
-    if (distrusted.contains(content)) return false;
+    if (!stat || distrusted.contains(content)) return false;
+    if (ready_index().whole(content) == stat) return true;
   }
-  return disk.stat(layout.object(content)).has_value();
+  if (const auto wrong = what_is_wrong_with(content)) {
+    if (wrong->code() == Code::damaged) put_aside(content, *wrong);
+    return false;
+  }
+  note_whole(content, *stat);
+  return true;
+}
+
+void Store::State::discard(const Digest& content) {
+  std::vector<Digest> keys;
+  {
+    const std::scoped_lock hold(mutex);
+    distrusted.insert(content);
+    keys = ready_index().keys_with(content);
+  }
+  for (const Digest& key : keys) forget(key);
+  {
+    Loaded& entry = loaded_entry(content);
+    const std::scoped_lock hold(entry.loading);
+    entry.artifact.reset();
+  }
+  const core::Path path = layout.object(content);
+  try {
+    if (const auto bytes = disk.read(path)) {
+      disk.write_atomically(layout.damaged() / path.filename(), *bytes);
+    }
+  } catch (const Error& error) {
+    if (error.code() != Code::io) throw;  // a copy for the curious is not worth a failure
+  }
+  disk.remove(path);
+}
+
+/// Distrusted from now on, also where it cannot be moved.
+void Store::State::put_aside(const Digest& content, const Error& why) {
+  {
+    const std::scoped_lock hold(mutex);
+    found_damaged.push_back({layout.object(content), why.what()});
+  }
+  try {
+    discard(content);
+  } catch (const Error& error) {
+    if (error.code() != Code::io) throw;
+  }
+}
+
+std::optional<Error> Store::State::what_is_wrong_with(const Digest& content) {
+  const core::Path path = layout.object(content);
+  try {
+    checked_image(path, object_bytes(path), content);
+    return std::nullopt;
+  } catch (const Error& error) {
+    if (error.code() != Code::damaged && error.code() != Code::missing) throw;
+    return error;
+  }
+}
+
+void Store::State::note_whole(const Digest& content, const core::FileStat& stat) {
+  const std::scoped_lock hold(mutex);
+  ready_index().set_whole(content, stat);
+  index_changed = true;
 }
 
 bool Store::State::are_there(const std::vector<OutputRef>& outputs) {
@@ -106,8 +166,8 @@ void Store::State::write(const core::Path& path, std::string_view bytes, const A
 
 void Store::State::write_object(const Digest& content, const std::string& bytes, const Action& action) {
   const core::Path path = layout.object(content);
-  if (is_there(content) && disk.stat(path).value_or(core::FileStat{}).size == bytes.size()) return;
-  write(path, bytes, action);
+  if (what_is_wrong_with(content)) write(path, bytes, action);  // a file of that name and size proves nothing
+  if (const auto stat = disk.stat(path)) note_whole(content, *stat);
   const std::scoped_lock hold(mutex);
   distrusted.erase(content);
 }
@@ -186,20 +246,16 @@ std::optional<Action> Store::action(const Digest& key) {
   }
 }
 
-void Store::put(const Action& action, const std::vector<ArtifactPtr>& artifacts) {
+Action Store::put(Action action, const std::vector<ArtifactPtr>& artifacts) {
   if (artifacts.size() != action.outputs.size()) {
     throw Error(Code::internal, fmt::format("'{}' has {} outputs, and {} artifacts came", action.ingredients.stage,
                                             action.outputs.size(), artifacts.size()));
   }
   for (std::size_t i = 0; i < artifacts.size(); ++i) {
-    const OutputRef& output = action.outputs[i];
+    OutputRef& output = action.outputs[i];
     const KindSpec& kind = state_->kind_spec(output.kind);
     const Fields fields = kind.encode(*artifacts[i]);
-    if (const Digest content = fields.digest(kind.name, kind.format); content != output.content) {
-      throw Error(Code::internal,
-                  fmt::format("output '{}' of '{}' has content {}, and was announced as {}", output.port,
-                              action.ingredients.stage, content.brief(), output.content.brief()));
-    }
+    output.content = fields.digest(kind.name, kind.format);
     state_->write_object(output.content, encoded(fields, kind, output.content), action);
   }
   state_->write(state_->layout.action(action.key), encode_action(action), action);
@@ -209,6 +265,7 @@ void Store::put(const Action& action, const std::vector<ArtifactPtr>& artifacts)
     const std::scoped_lock hold(entry.loading);
     entry.artifact = artifacts[i];
   }
+  return action;
 }
 
 Digest Store::digest_of(const Artifact& artifact) const {
@@ -226,27 +283,12 @@ ArtifactPtr Store::load(const Digest& content, const std::string& kind) {
 }
 
 void Store::discard(const Digest& content) {
-  std::vector<Digest> keys;
-  {
-    const std::scoped_lock hold(state_->mutex);
-    state_->distrusted.insert(content);
-    keys = state_->ready_index().keys_with(content);
-  }
-  for (const Digest& key : keys) state_->forget(key);
-  {
-    State::Loaded& entry = state_->loaded_entry(content);
-    const std::scoped_lock hold(entry.loading);
-    entry.artifact.reset();
-  }
-  const core::Path path = state_->layout.object(content);
-  try {
-    if (const auto bytes = state_->disk.read(path)) {
-      state_->disk.write_atomically(state_->layout.damaged() / path.filename(), *bytes);
-    }
-  } catch (const Error& error) {
-    if (error.code() != Code::io) throw;  // a copy for the curious is not worth a failure
-  }
-  state_->disk.remove(path);
+  state_->discard(content);
+}
+
+std::vector<Store::Problem> Store::take_found_damaged() {
+  const std::scoped_lock hold(state_->mutex);
+  return std::exchange(state_->found_damaged, {});
 }
 
 void Store::save_index() {

@@ -43,6 +43,7 @@ struct Action {
   std::vector<OutputRef> outputs;
   Provenance provenance;
   bool retry_on_timeout = false;  ///< holds verdicts `timeout`: --retry timeout runs it again
+  bool retry_on_error = false;    ///< holds verdicts `error`: --retry failed runs it again
 };
 
 /// Artifacts by content (`objects/ab/<digest>.h5`) and actions by key (`actions/ab/<key>.json`), each written whole by
@@ -56,13 +57,22 @@ class ESPALIER_API Store {
 
   const core::Path& root() const;
 
-  /// The outputs of a key, if its action is recorded and all its objects are there (their bytes are not read).
+  /// The outputs of a key, if its action is recorded and all its objects are there. An object's bytes are read only
+  /// when its file is not as it was when they were read last; a damaged one is moved aside and counts as absent.
   std::optional<std::vector<OutputRef>> lookup(const Digest& key);
   /// The full record; damaged or foreign files count as absent.
   std::optional<Action> action(const Digest& key);
 
-  /// Writes objects, then the action. Outputs already there are not written again. Throws Error(io).
-  void put(const Action& action, const std::vector<ArtifactPtr>& artifacts);
+  struct Problem {
+    core::Path file;
+    std::string text;
+  };
+  /// What lookups found damaged since this was asked last.
+  std::vector<Problem> take_found_damaged();
+
+  /// Writes objects, then the action, whose outputs get their contents here. Objects that are there and whole
+  /// are not written again. Gives the action as it was recorded. Throws Error(io).
+  Action put(Action action, const std::vector<ArtifactPtr>& artifacts);
   /// Content digest of an artifact, as `put` would name it.
   Digest digest_of(const Artifact& artifact) const;
 
@@ -75,17 +85,13 @@ class ESPALIER_API Store {
   /// Writes the index if something was added. Called at the end of a run; failure is not an error.
   void save_index();
 
-  struct Problem {
-    core::Path file;
-    std::string text;
-  };
   struct Summary {
     std::int64_t objects = 0;
     std::int64_t actions = 0;
     std::uint64_t bytes = 0;
     std::vector<Problem> problems;
   };
-  /// Reads everything and checks every digest.
+  /// Reads everything and checks every digest; moves aside what is damaged.
   Summary verify();
 
   struct Entry {
@@ -101,11 +107,25 @@ class ESPALIER_API Store {
     std::vector<core::Path> files;
     std::uint64_t bytes = 0;
   };
-  /// What no key in `live` reaches, temporary files of dead processes included. Removes nothing.
-  Garbage garbage(const std::set<Digest>& live);
+  /// What no key in `live` reaches, temporary files of dead processes included; but nothing that was made since then.
+  /// Removes nothing.
+  Garbage garbage(std::set<Digest> live, std::optional<std::int64_t> made_since_ns = {});
   void remove(const Garbage& garbage);
 
+  /// The keys of all records, whole or not.
+  std::set<Digest> keys();
+  struct Copied {
+    std::int64_t results = 0;  ///< actions that are new here
+    std::int64_t known = 0;    ///< actions that were here already
+    std::int64_t objects = 0;
+    std::uint64_t bytes = 0;
+    std::vector<Problem> problems;  ///< what is damaged there and was not taken
+  };
+  /// Copies what these keys stand for from another store. Every digest is checked before anything is written.
+  Copied take_from(Store& other, const std::set<Digest>& keys);
+
  private:
+  void take_object(Store& other, const Digest& content, Copied& copied);
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include <espalier/error.hpp>
 
 #include "artifact/hdf5_image.hpp"
 #include "cache/index.hpp"
@@ -33,6 +36,7 @@ struct Store::State {
   std::mutex mutex;                           ///< guards what follows
   std::unordered_map<Digest, Loaded> loaded;  ///< never erased from: references stay good
   std::set<Digest> distrusted;                ///< found damaged and not written again since
+  std::vector<Problem> found_damaged;         ///< by lookups, and not yet told
   std::set<Digest> forgotten;                 ///< keys that must not come back from the index on the disk
   Index index;
   bool index_was_read = false;
@@ -44,7 +48,13 @@ struct Store::State {
   void forget(const Digest& key);
   Loaded& loaded_entry(const Digest& content);
 
+  /// Whether the object is there and whole: its bytes are read when its file is not as it was when they last were.
   bool is_there(const Digest& content);
+  /// Error(missing) or Error(damaged); nothing when its bytes are what its name promises.
+  std::optional<Error> what_is_wrong_with(const Digest& content);
+  void note_whole(const Digest& content, const core::FileStat& stat);
+  void discard(const Digest& content);
+  void put_aside(const Digest& content, const Error& why);
   bool are_there(const std::vector<OutputRef>& outputs);
   const KindSpec& kind_spec(const std::string& kind) const;
   void write_object(const Digest& content, const std::string& bytes, const Action& action);

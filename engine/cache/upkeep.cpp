@@ -113,18 +113,18 @@ std::set<Digest> Store::State::contents_of(const std::set<Digest>& keys) {
 Store::Summary Store::verify() {
   Summary out;
   const Layout& layout = state_->layout;
+  std::set<Digest> damaged;
   for (const StoredFile& file : files_below(state_->disk, layout.objects())) {
     const std::optional<Digest> content = Layout::object_named(file.name);
     if (!content) continue;
-    try {
-      const std::string bytes = state_->object_bytes(file.path);
-      out.objects += 1;
-      out.bytes += bytes.size();
-      checked_image(file.path, bytes, *content);
-    } catch (const Error& error) {
-      if (error.code() != Code::missing) out.problems.push_back({file.path, error.what()});
-    }
+    out.objects += 1;
+    out.bytes += size_of(state_->disk, file.path);
+    const std::optional<Error> wrong = state_->what_is_wrong_with(*content);
+    if (!wrong || wrong->code() != Code::damaged) continue;
+    damaged.insert(*content);
+    state_->put_aside(*content, *wrong);
   }
+  out.problems = take_found_damaged();
   visit_actions(state_->disk, layout, [&](const core::Path& path, const std::optional<Action>& action) {
     out.actions += 1;
     out.bytes += size_of(state_->disk, path);
@@ -133,7 +133,7 @@ Store::Summary Store::verify() {
       return;
     }
     for (const OutputRef& output : action->outputs) {
-      if (state_->disk.stat(layout.object(output.content))) continue;
+      if (damaged.contains(output.content) || state_->disk.stat(layout.object(output.content))) continue;
       out.problems.push_back({path, fmt::format("output '{}' {} of '{}' is not there; the node runs again", output.port,
                                                 output.content.brief(), action->ingredients.stage)});
     }
@@ -169,7 +169,7 @@ std::vector<Store::Entry> Store::list() {
   return out;
 }
 
-Store::Garbage Store::garbage(const std::set<Digest>& live) {
+Store::Garbage Store::garbage(std::set<Digest> live, std::optional<std::int64_t> made_since_ns) {
   Garbage out;
   core::Disk& disk = state_->disk;
   const Layout& layout = state_->layout;
@@ -177,15 +177,21 @@ Store::Garbage Store::garbage(const std::set<Digest>& live) {
     out.files.push_back(path);
     out.bytes += size_of(disk, path);
   };
+  const auto is_recent = [&](const core::Path& path) {
+    const auto stat = disk.stat(path);
+    return made_since_ns && stat && stat->mtime_ns >= *made_since_ns;
+  };
   // Actions come first, here and so in `remove`: a record never outlives its objects.
   for (const StoredFile& file : files_below(disk, layout.actions())) {
     const auto key = Layout::action_named(file.name);
+    if (key && is_recent(file.path)) live.insert(*key);
     if (!key ? is_abandoned(disk, file) : !live.contains(*key)) add(file.path);
   }
   const std::set<Digest> reached = state_->contents_of(live);
   for (const StoredFile& file : files_below(disk, layout.objects())) {
     const auto content = Layout::object_named(file.name);
-    if (!content ? is_abandoned(disk, file) : !reached.contains(*content)) add(file.path);
+    const bool is_needed = content && (reached.contains(*content) || is_recent(file.path));
+    if (content ? !is_needed : is_abandoned(disk, file)) add(file.path);
   }
   for (const StoredFile& file : files_in(disk, layout.damaged())) add(file.path);
   for (const StoredFile& file : files_in(disk, layout.actions())) {

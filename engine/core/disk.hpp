@@ -17,6 +17,7 @@ using Path = std::filesystem::path;
 struct FileStat {
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
+  friend bool operator==(const FileStat&, const FileStat&) = default;
 };
 
 /// Where bytes live. RealDisk talks to the kernel; the tests' MemoryDisk to a map, and can fail at the n-th call.

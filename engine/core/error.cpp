@@ -48,16 +48,25 @@ bool Diagnostics::has_errors() const {
 
 namespace {
 
-std::string_view line_of(std::string_view source, int line) {
-  for (int n = 1; n < line; ++n) {
-    const auto end = source.find('\n');
-    if (end == std::string_view::npos) return {};
-    source.remove_prefix(end + 1);
+/// The lines of a text, asked for in ascending order.
+class Lines {
+ public:
+  explicit Lines(std::string_view source) : rest_(source) {}
+
+  std::string_view line(int number) {
+    for (; number_ < number; ++number_) {
+      const auto end = rest_.find('\n');
+      rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+    }
+    std::string_view text = rest_.substr(0, rest_.find('\n'));
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    return text;
   }
-  std::string_view text = source.substr(0, source.find('\n'));
-  if (text.ends_with('\r')) text.remove_suffix(1);
-  return text;
-}
+
+ private:
+  std::string_view rest_;
+  int number_ = 1;
+};
 
 /// Up to the caret, tabs stay tabs so that the caret stands under its character in any terminal.
 std::string indent_like(std::string_view line, int column) {
@@ -69,7 +78,7 @@ std::string indent_like(std::string_view line, int column) {
   return out;
 }
 
-void render_one(const Diagnostic& d, std::string_view source, std::string& out) {
+void render_one(const Diagnostic& d, Lines& source, std::string& out) {
   const char* severity = d.severity == Severity::error ? "error" : "warning";
   const std::string hint = d.hint.empty() ? "" : "; " + d.hint;
   if (d.span.line == 0) {
@@ -78,7 +87,7 @@ void render_one(const Diagnostic& d, std::string_view source, std::string& out) 
     return;
   }
   out += fmt::format("{}:{}:{}: {}: {}{}\n", d.span.file, d.span.line, d.span.column, severity, d.text, hint);
-  const std::string_view line = line_of(source, d.span.line);
+  const std::string_view line = source.line(d.span.line);
   if (line.empty()) return;
   const int room = std::max(1, static_cast<int>(line.size()) - d.span.column + 1);
   const int tildes = std::clamp(d.span.length, 1, room) - 1;
@@ -95,7 +104,8 @@ std::string Diagnostics::render(std::string_view source) const {
     return std::pair(a->span.line, a->span.column) < std::pair(b->span.line, b->span.column);
   });
   std::string out;
-  for (const Diagnostic* d : order) render_one(*d, source, out);
+  Lines lines(source);
+  for (const Diagnostic* d : order) render_one(*d, lines, out);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <set>
 
 #include <unistd.h>
 
@@ -40,6 +41,17 @@ std::string cpu_capability() {
 #else
   return "generic";
 #endif
+}
+
+bool are_older_kernels(std::string_view core_type, std::string_view capability) {
+  // As OpenBLAS names them. Those with AVX of the first generation are old here too: they have no fused multiply-add.
+  static const std::set<std::string_view> with_avx2 = {"Haswell", "Zen"};
+  static const std::set<std::string_view> older = {"Katmai",     "Coppermine",   "Northwood",  "Prescott", "Banias",
+                                                   "Core2",      "Penryn",       "Dunnington", "Nehalem",  "Atom",
+                                                   "Opteron",    "Opteron_SSE3", "Barcelona",  "Bobcat",   "Bulldozer",
+                                                   "Piledriver", "Steamroller",  "Sandybridge"};
+  if (capability == "avx512") return older.contains(core_type) || with_avx2.contains(core_type);
+  return capability == "avx2" && older.contains(core_type);
 }
 
 void configure_numeric_libraries() {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include <espalier/abi.hpp>
 
@@ -16,6 +17,8 @@ ESPALIER_API void configure_numeric_libraries();
 
 /// "avx512", "avx2", "sse2".
 ESPALIER_API std::string cpu_capability();
+/// Whether the kernels of an OpenBLAS core type are known to use less than a CPU of this capability offers.
+ESPALIER_API bool are_older_kernels(std::string_view core_type, std::string_view capability);
 ESPALIER_API std::string cpu_model();
 ESPALIER_API std::string host_name();
 ESPALIER_API std::string utc_now();  ///< ISO 8601 with seconds, "2026-03-01T14:22:33Z"

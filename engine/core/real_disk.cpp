@@ -27,6 +27,12 @@ std::string next_step(int error, const Path& path) {
                          path.parent_path().string());
     case EROFS:
       return "the file system is mounted read-only: choose another store with --store";
+    case EFBIG:
+      return "raise the limit on the size of files (ulimit -f) or choose a store on another file system with --store";
+    case EISDIR:
+      return "it is a folder: name a file";
+    case ENOTDIR:
+      return "a part of that path is a file: name a folder";
     case EMFILE:
     case ENFILE:
       return "raise the limit on open files (ulimit -n)";

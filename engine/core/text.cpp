@@ -92,29 +92,6 @@ std::string quoted_list(std::span<const std::string> names) {
   return out;
 }
 
-std::string escaped_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 bool matches_glob(std::string_view pattern, std::string_view text) {
   // On a mismatch go back to the last '*' and let it take one more character: linear space, no recursion.
   std::size_t p = 0;

@@ -24,8 +24,6 @@ ESPALIER_API std::string duration_text(double seconds);  ///< "0.31 s", "4 min 0
 ESPALIER_API std::string bytes_text(double bytes);       ///< "812 B", "4.2 MB"
 ESPALIER_API std::string join(std::span<const std::string> parts, std::string_view separator);
 ESPALIER_API std::string quoted_list(std::span<const std::string> names);  ///< "'a', 'b' and 'c'"
-/// Safe as text and as a double-quoted attribute of HTML or SVG.
-ESPALIER_API std::string escaped_html(std::string_view text);
 /// `*` any run of characters, `?` one.
 ESPALIER_API bool matches_glob(std::string_view pattern, std::string_view text);
 

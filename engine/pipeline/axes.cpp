@@ -105,6 +105,12 @@ Varied VariationReader::read(const Node& node) {
   return out;
 }
 
+Varied VariationReader::constant(const Node& node) const {
+  Varied out;
+  out.root = leaf(node, out);
+  return out;
+}
+
 Variation VariationReader::leaf(const Node& node, Varied& out) const {
   out.leaves.push_back(&node);
   return {.form = Variation::Form::leaf, .index = static_cast<int>(out.leaves.size()) - 1, .branches = {}};

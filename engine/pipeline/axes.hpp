@@ -83,6 +83,8 @@ class VariationReader {
  public:
   VariationReader(const Document& document, Diagnostics& findings) : document_(document), findings_(findings) {}
   Varied read(const Node& node);
+  /// The node as it is, whatever it is.
+  Varied constant(const Node& node) const;
 
  private:
   Variation read_any(const Node& node, Varied& out);

@@ -302,7 +302,7 @@ void Document::set(std::string_view assignment, Diagnostics& findings) {
   }
   if (!found) {
     findings.error(command_line(), fmt::format("there is no node '{}' for '{}'", node, assignment)).hint =
-        suggestion(node, names);
+        node_suggestion(node, names);
   }
 }
 

@@ -21,6 +21,7 @@ struct Reference {
   int output = 0;                          ///< index in its stage's outputs
   std::vector<std::pair<int, int>> fixed;  ///< axis, value
   const Node* written = nullptr;
+  std::string name;  ///< what a labelled port calls it: `history = { base = "net.history" }`
   Space free;  ///< of gathering ports: the producer's axes that are neither fixed nor the consumer's; set when axes are
                ///< known
 };

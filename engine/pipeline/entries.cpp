@@ -24,6 +24,12 @@ std::vector<const Node*> as_list(const Node& node) {
   return out;
 }
 
+/// { base = "node", other = "node" }: a table that is no `by` table.
+bool names_its_sources(const Node& node) {
+  const auto* table = std::get_if<Node::Table>(&node.data);
+  return table != nullptr && std::ranges::find(table->items, std::string_view("by"), &Item::key) == table->items.end();
+}
+
 /// Text, or a number's canonical text; nothing for anything else.
 std::optional<std::string> label_of(const Node& node) {
   if (const auto* text = std::get_if<std::string>(&node.data)) return *text;
@@ -77,7 +83,8 @@ class EntryReader {
 
   void read_port(std::size_t port, const Item& item) {
     PortSetting& setting = draft_.ports[port].emplace();
-    setting.varied = bench_.variations.read(item.value);
+    const bool names = stage_.inputs[port].labelled && names_its_sources(item.value);
+    setting.varied = names ? bench_.variations.constant(item.value) : bench_.variations.read(item.value);
     take_axes(setting.varied);
   }
 

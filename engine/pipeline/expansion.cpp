@@ -189,6 +189,7 @@ void Expansion::gather(const Reference& reference, bool labelled, Coordinates he
     auto source = source_at(reference, here);
     if (!source) continue;
     if (labelled) {
+      if (!reference.name.empty()) source->labels.emplace("name", reference.name);
       const PlanNode& producer = nodes_[at_index(source->node)];
       source->labels.insert(producer.axes.begin(), producer.axes.end());
     }

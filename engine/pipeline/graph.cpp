@@ -9,7 +9,8 @@
 
 #include <fmt/format.h>
 
-#include "core/text.hpp"
+#include <espalier/report.hpp>
+
 #include "pipeline/external_filter.hpp"
 
 namespace espalier::pipeline {
@@ -125,7 +126,7 @@ std::string to_dot(const Plan& plan) {
     const Colour& colour = picture.colour(box.plugin);
     out += fmt::format(
         "  s{} [label=<<b>{}</b><br/><font point-size=\"9\">{}{}</font>>, fillcolor=\"{}\", color=\"{}\"];\n", section,
-        core::escaped_html(box.name), core::escaped_html(box.stage), box.count(), colour.fill, colour.line);
+        escaped_html(box.name), escaped_html(box.stage), box.count(), colour.fill, colour.line);
   }
   for (const auto& [from, to, text] : picture.arrows) {
     out += text.empty() ? fmt::format("  s{} -> s{};\n", from, to)
@@ -138,8 +139,8 @@ std::string to_mermaid(const Plan& plan) {
   const Picture picture = draw(plan);
   std::string out = "flowchart LR\n";
   for (const auto& [section, box] : picture.boxes) {
-    out += fmt::format("  s{}(\"<b>{}</b><br/>{}{}\"):::f{}\n", section, core::escaped_html(box.name),
-                       core::escaped_html(box.stage), box.count(), picture.family(box.plugin));
+    out += fmt::format("  s{}(\"<b>{}</b><br/>{}{}\"):::f{}\n", section, escaped_html(box.name),
+                       escaped_html(box.stage), box.count(), picture.family(box.plugin));
   }
   for (const auto& [from, to, text] : picture.arrows) {
     out += text.empty() ? fmt::format("  s{} --> s{}\n", from, to) : fmt::format("  s{} -->|{}| s{}\n", from, text, to);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,6 +44,8 @@ class ESPALIER_API Plan {
   const std::vector<int>& successors(int node) const { return successors_[static_cast<std::size_t>(node)]; }
   const std::vector<int>& predecessors(int node) const { return predecessors_[static_cast<std::size_t>(node)]; }
   const std::string& name() const { return name_; }
+  /// Of the pipeline's file, absolute: what file parameters are relative to.
+  const std::filesystem::path& folder() const { return folder_; }
 
   /// The node of that name; else, when it is unique, the node whose short name (after the last dot before '@') it is.
   std::optional<int> find(std::string_view name) const;
@@ -58,6 +61,7 @@ class ESPALIER_API Plan {
  private:
   friend class PlanBuilder;
   std::string name_;
+  std::filesystem::path folder_;
   std::vector<PlanNode> nodes_;
   std::vector<std::vector<int>> successors_;
   std::vector<std::vector<int>> predecessors_;

@@ -45,6 +45,7 @@ class PlanBuilder {
   static Plan plan(const Workbench& bench, std::vector<PlanNode> nodes) {
     Plan out;
     out.name_ = bench.document.name();
+    out.folder_ = bench.folder;
     out.nodes_ = std::move(nodes);
     connect(out);
     out.places_.resize(bench.drafts.size());
@@ -95,6 +96,7 @@ Plan Plan::restricted_to(const std::vector<int>& wanted) const {
   }
   Plan out;
   out.name_ = name_;
+  out.folder_ = folder_;
   out.places_ = places_;
   std::vector<int> moved(nodes_.size());
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

@@ -180,7 +180,7 @@ std::optional<int> Workbench::section_named(std::string_view name) const {
 
 std::string Workbench::near_node(std::string_view name) const {
   constexpr std::size_t kManyFindings = 100;
-  return findings.all().size() < kManyFindings ? suggestion(name, names_) : "";
+  return findings.all().size() < kManyFindings ? node_suggestion(name, names_) : "";
 }
 
 Diagnostic& Workbench::fault(Draft& draft, const Span& place, std::string text) {

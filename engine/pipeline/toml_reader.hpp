@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "pipeline/document.hpp"
+#include "pipeline/node.hpp"
 
 namespace espalier::pipeline {
 

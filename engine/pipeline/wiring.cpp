@@ -54,6 +54,7 @@ class Connector {
   }
 
   void connect_leaf(const PortSpec& port, const Node& leaf, std::vector<Reference>& out) {
+    if (const auto* named = std::get_if<Node::Table>(&leaf.data)) return connect_named(port, *named, out);
     const auto* list = std::get_if<std::vector<Node>>(&leaf.data);
     if (list == nullptr) return connect_one(port, leaf, out);
     if (!port.gathers) {
@@ -62,6 +63,15 @@ class Connector {
     }
     if (list->empty() && !port.optional) bench_.fault(draft_, leaf.span, subject(port) + " gets an empty list");
     for (const Node& element : *list) connect_one(port, element, out);
+  }
+
+  void connect_named(const PortSpec& port, const Node::Table& table, std::vector<Reference>& out) {
+    for (const Item& item : table.items) {
+      const std::size_t first = out.size();
+      const bool is_list = std::holds_alternative<std::vector<Node>>(item.value.data);
+      is_list ? connect_leaf(port, item.value, out) : connect_one(port, item.value, out);
+      for (std::size_t i = first; i < out.size(); ++i) out[i].name = item.key;
+    }
   }
 
   void connect_one(const PortSpec& port, const Node& node, std::vector<Reference>& out) {

@@ -20,6 +20,15 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
   return near ? fmt::format("did you mean '{}'?", *near) : "";
 }
 
+std::string node_suggestion(std::string_view word, const std::vector<std::string>& nodes) {
+  constexpr std::size_t kFew = 12;
+  if (nodes.empty()) return "add one: [plugin.stage.name]";
+  std::string near = suggestion(word, nodes);
+  if (!near.empty()) return near;
+  if (nodes.size() <= kFew) return "the nodes are " + core::quoted_list(nodes);
+  return fmt::format("the last part of [plugin.stage.name] is a node's name; there are {}", nodes.size());
+}
+
 std::string described(const Node& node) {
   struct Describe {
     std::string operator()(bool v) const { return v ? "boolean true" : "boolean false"; }

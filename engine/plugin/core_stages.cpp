@@ -7,6 +7,7 @@
 
 #include <espalier/dataset.hpp>
 #include <espalier/network.hpp>
+#include <espalier/property.hpp>
 #include <espalier/report.hpp>
 #include <espalier/results.hpp>
 
@@ -48,7 +49,7 @@ PluginSpec core_plugin() {
   PluginBuilder plugin;
   plugin.name("core").version(core::kVersion).doc("What the planner inserts for shards.");
   plugin.kind<Dataset>().kind<Network>().kind<Instances>().kind<Attacks>().kind<Verdicts>().kind<Metrics>();
-  plugin.kind<Report>();
+  plugin.kind<Report>().kind<Property>();
   plugin.stage("split", split)
       .doc("One slice of the instances.")
       .input<Instances>("instances", "all instances")

@@ -5,7 +5,7 @@
 
 namespace espalier::plugin {
 
-/// What is built into the engine, described like any plugin: the seven kinds, and the stages that the planner inserts
+/// What is built into the engine, described like any plugin: the eight kinds, and the stages that the planner inserts
 /// for `shards = n`.
 PluginSpec core_plugin();
 

@@ -37,6 +37,10 @@ Json definitions() {
                  {"type", "string"},
                  {"minLength", 1}};
   all["nodes"] = {{"description", "Names of nodes."}, {"type", "array"}, {"items", reference("node")}};
+  all["named"] = {{"description", "Nodes with the names they go by here: { name = \"node\" }."},
+                  {"type", "object"},
+                  {"not", {{"required", {"by"}}}},
+                  {"additionalProperties", {{"anyOf", Json::array({reference("node"), reference("nodes")})}}}};
   all["like"] = {{"description",
                   "Name of a section of the same stage whose entries are copied; what is written here "
                   "comes before them."},
@@ -129,6 +133,7 @@ Json param_schema(const ParamSpec& p) {
 Json port_schema(const PortSpec& port) {
   Json forms = Json::array({reference("node"), reference("by")});
   if (port.gathers) forms.push_back(reference("nodes"));
+  if (port.labelled) forms.push_back(reference("named"));
   const char* role = port.optional ? "optional input" : port.gathers ? "gathering input" : "input";
   return {{"description", fmt::format("{}: {}. {}", role, port.kind, port.doc)}, {"anyOf", std::move(forms)}};
 }

@@ -121,7 +121,8 @@ Json stage_json(const StageSpec& s) {
           {"params", list_json(s.params, param_json)},
           {"lane", s.lane},
           {"repeatable", static_cast<int>(s.repeatable)},
-          {"uses_device", s.uses_device}};
+          {"uses_device", s.uses_device},
+          {"single_threaded", s.single_threaded}};
 }
 StageSpec stage_from(const Json& j) {
   StageSpec s;
@@ -135,6 +136,7 @@ StageSpec stage_from(const Json& j) {
   s.lane = j.at("lane");
   s.repeatable = static_cast<Repeatable>(j.at("repeatable").get<int>());
   s.uses_device = j.at("uses_device");
+  s.single_threaded = j.at("single_threaded");
   return s;
 }
 

@@ -20,6 +20,11 @@ void EventLog::tick() {
   if (std::chrono::steady_clock::now() - flushed_ >= kFlushInterval) flush();
 }
 
+void EventLog::node_finished(int node, const Outcome& outcome) {
+  EventLines::node_finished(node, outcome);
+  if (std::holds_alternative<Ran>(outcome)) flush();
+}
+
 void EventLog::finished(const RunReport& report) {
   EventLines::finished(report);
   flush();

@@ -9,8 +9,9 @@
 
 namespace espalier::run {
 
-/// `runs/<id>/events.jsonl`: what happened to every node. Written at most once a second and at the end. Progress and
-/// log lines are left out: the first is of the moment, the second have files of their own.
+/// `runs/<id>/events.jsonl`: what happened to every node. That a node ran is written at once, so that it is known even
+/// when this process is killed; the rest at most once a second and at the end. Progress and log lines are left out: the
+/// first is of the moment, the second have files of their own.
 class ESPALIER_API EventLog final : public EventLines {
  public:
   EventLog(core::Disk& disk, core::Path file);
@@ -18,6 +19,7 @@ class ESPALIER_API EventLog final : public EventLines {
 
   void node_progress(int, double, double) override {}
   void node_logged(int, std::string_view) override {}
+  void node_finished(int node, const Outcome& outcome) override;
   void tick() override;
   void finished(const RunReport& report) override;
 

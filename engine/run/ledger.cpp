@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <espalier/network.hpp>
 
 #include "run/failure.hpp"
@@ -52,6 +54,9 @@ Ledger::Ready Ledger::becomes_ready(int node) noexcept {
     if (!claim(node, key, ready)) return ready;
     std::optional<std::vector<Digest>> contents;  // what was looked up at the start is not looked up again
     if (!board_.was_missing(node)) contents = find_result(setup_.plan, node, key, setup_.store, setup_.options);
+    for (const cache::Store::Problem& problem : setup_.store.take_found_damaged()) {
+      setup_.observer.warned(fmt::format("{}; what made it runs again", problem.text));
+    }
     if (contents) {
       ready.settled = finish(node, {.outcome = Hit{key}, .contents = std::move(*contents)});
     } else {

@@ -15,7 +15,7 @@ namespace espalier::run {
 using NodeInputs = std::vector<std::vector<Gathered>>;
 
 /// A folder made when it is asked for and removed with everything in it.
-class ScratchFolder {
+class ESPALIER_API ScratchFolder {
  public:
   /// An empty root means the system's folder for temporary files.
   explicit ScratchFolder(core::Path root) : root_(std::move(root)) {}
@@ -39,6 +39,7 @@ class NodeContext final : public Context {
     Seat seat;
     std::stop_token stop;
     core::Path scratch_root;
+    core::Path folder;
   };
   NodeContext(Setting setting, NodeLog& log, Observer& observer);
 
@@ -52,6 +53,7 @@ class NodeContext final : public Context {
   void log(std::string_view line) override { log_.line(line); }
   void progress(double done, double total) override;
   const std::filesystem::path& scratch() override { return scratch_.path(); }
+  const std::filesystem::path& folder() const override { return setting_.folder; }
 
  private:
   const Artifact& input(std::string_view port, std::string_view kind) override;

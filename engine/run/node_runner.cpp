@@ -55,7 +55,8 @@ NodeRunner::Made NodeRunner::make(int node, const Seat& seat, NodeLog& log) {
                        .node = node,
                        .seat = seat,
                        .stop = setup_.stop,
-                       .scratch_root = setup_.options.scratch_root},
+                       .scratch_root = setup_.options.scratch_root,
+                       .folder = setup_.plan.folder()},
                       log, setup_.observer);
   const auto start = std::chrono::steady_clock::now();
   const double cpu_start = thread_cpu_seconds();
@@ -85,17 +86,16 @@ NodeInputs NodeRunner::load_inputs(int node) {
 std::vector<Digest> NodeRunner::record(int node, const Seat& seat, const Made& made) {
   const StageSpec& stage = *setup_.node(node).stage;
   const Board::Keyed& keyed = *board_.keyed(node);
-  std::vector<Digest> contents;
   cache::Action action;
   action.key = keyed.key;
   action.ingredients = keyed.ingredients;
-  for (std::size_t i = 0; i < made.artifacts.size(); ++i) {
-    contents.push_back(setup_.store.digest_of(*made.artifacts[i]));
-    action.outputs.push_back({stage.outputs[i].name, stage.outputs[i].kind, contents.back()});
-  }
+  for (const PortSpec& port : stage.outputs) action.outputs.push_back({port.name, port.kind, {}});
   action.provenance = provenance_of(stage, seat, made);
   action.retry_on_timeout = own_verdicts(stage, made.artifacts, Verdict::timeout) > 0;
-  setup_.store.put(action, made.artifacts);
+  action.retry_on_error = own_verdicts(stage, made.artifacts, Verdict::error) > 0;
+  const cache::Action kept = setup_.store.put(std::move(action), made.artifacts);
+  std::vector<Digest> contents;
+  for (const cache::OutputRef& output : kept.outputs) contents.push_back(output.content);
   return contents;
 }
 

@@ -29,7 +29,7 @@ std::vector<int> lineage(const pipeline::Plan& plan, int node) {
 
 std::string row_of(const std::vector<std::string>& cells, std::string_view tag) {
   std::string row = "<tr>";
-  for (const std::string& cell : cells) row += fmt::format("<{0}>{1}</{0}>", tag, core::escaped_html(cell));
+  for (const std::string& cell : cells) row += fmt::format("<{0}>{1}</{0}>", tag, escaped_html(cell));
   return row + "</tr>\n";
 }
 

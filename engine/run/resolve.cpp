@@ -58,9 +58,10 @@ std::optional<std::vector<Digest>> find_result(const pipeline::Plan& plan, int n
   const StageSpec& stage = *plan.nodes()[static_cast<std::size_t>(node)].stage;
   const auto found = store.lookup(key);
   if (!found) return std::nullopt;
-  if (options.retry_timeout && gives_verdicts(stage)) {
+  if ((options.retry_timeout || options.retry_failed) && gives_verdicts(stage)) {
     const auto action = store.action(key);
-    if (!action || action->retry_on_timeout) return std::nullopt;
+    if (!action || (options.retry_timeout && action->retry_on_timeout)) return std::nullopt;
+    if (options.retry_failed && action->retry_on_error) return std::nullopt;
   }
   return in_port_order(stage, *found);
 }

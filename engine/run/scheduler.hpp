@@ -18,7 +18,8 @@ namespace espalier::run {
 struct RunOptions {
   bool fail_fast = false;                          ///< after a failure nothing new starts; what runs may finish
   std::vector<bool> force;                         ///< per node: run even on a hit; empty means none
-  bool retry_timeout = false;                      ///< run nodes again whose verdicts hold timeouts
+  bool retry_timeout = false;                      ///< run nodes again whose verdicts hold `timeout`
+  bool retry_failed = false;                       ///< run nodes again whose verdicts hold `error`
   std::map<std::string, double> expected_seconds;  ///< by node name; critical-path weights and the estimate
   core::Path log_folder;                           ///< `<node>.log` of every node that logs or fails; empty: none kept
   core::Path scratch_root;                         ///< empty: the system's folder for temporary files

@@ -51,11 +51,15 @@ int stored_errors(const RunSetup& setup, const Digest& content) {
 void check_witnesses(const StageSpec& stage, const NodeInputs& inputs, std::vector<ArtifactPtr>& outputs) {
   const Artifact* network = only_input(stage, inputs, Network::kKind);
   const Artifact* instances = only_input(stage, inputs, Instances::kKind);
-  if (network == nullptr || instances == nullptr) return;
+  const Artifact* property = only_input(stage, inputs, Property::kKind);
+  if (network == nullptr || (instances == nullptr) == (property == nullptr)) return;
+  const auto checked = [&](const Verdicts& verdicts) {
+    const auto& net = static_cast<const Network&>(*network);
+    return instances != nullptr ? with_checked_witnesses(verdicts, net, static_cast<const Instances&>(*instances))
+                                : with_checked_witnesses(verdicts, net, static_cast<const Property&>(*property));
+  };
   for (ArtifactPtr& output : outputs) {
-    if (!is_verdicts(*output)) continue;
-    output = std::make_shared<const Verdicts>(with_checked_witnesses(
-        as_verdicts(*output), static_cast<const Network&>(*network), static_cast<const Instances&>(*instances)));
+    if (is_verdicts(*output)) output = std::make_shared<const Verdicts>(checked(as_verdicts(*output)));
   }
 }
 

@@ -12,8 +12,8 @@
 
 namespace espalier::run {
 
-/// Replays the counterexamples of a stage that answers one Instances about one Network, before anything is stored: what
-/// is in the store as a counterexample is one. Outputs of other stages stay as they are.
+/// Replays the counterexamples of a stage that answers one Instances or one Property about one Network, before anything
+/// is stored: what is in the store as a counterexample is one. Outputs of other stages stay as they are.
 void check_witnesses(const StageSpec& stage, const NodeInputs& inputs, std::vector<ArtifactPtr>& outputs);
 
 /// How many rows of a node's outputs are of that verdict. A stage that passes on the verdicts it was given (one that

@@ -13,25 +13,50 @@ namespace espalier::inline v1 {
 namespace {
 
 std::vector<Tensor> weights_of(const Op& op) {
-  return std::visit(Overloaded{
-                        [](const Linear& l) {
-                          return std::vector{l.weight, l.bias};
-                        },
-                        [](const Conv2d& c) {
-                          return std::vector{c.weight, c.bias};
-                        },
-                        [](const BatchNorm& b) {
-                          return std::vector{b.gamma, b.beta, b.mean, b.variance};
-                        },
-                        [](const Relu&) { return std::vector<Tensor>{}; },
-                        [](const Add&) { return std::vector<Tensor>{}; },
-                        [](const Flatten&) { return std::vector<Tensor>{}; },
-                        [](const AvgPool&) { return std::vector<Tensor>{}; },
-                    },
-                    op);
+  return std::visit(
+      Overloaded{
+          [](const Linear& l) {
+            return std::vector{l.weight, l.bias};
+          },
+          [](const Conv2d& c) {
+            return std::vector{c.weight, c.bias};
+          },
+          [](const BatchNorm& b) {
+            return std::vector{b.gamma, b.beta, b.mean, b.variance};
+          },
+          [](const Relu&) { return std::vector<Tensor>{}; },
+          [](const Add&) { return std::vector<Tensor>{}; },
+          [](const Flatten&) { return std::vector<Tensor>{}; },
+          [](const AvgPool&) { return std::vector<Tensor>{}; },
+          [](const Affine& a) {
+            return a.divisor.empty() ? std::vector{a.scale, a.shift} : std::vector{a.scale, a.shift, a.divisor};
+          },
+          [](const Reshape&) { return std::vector<Tensor>{}; },
+          [](const Transpose&) { return std::vector<Tensor>{}; },
+          [](const Pad&) { return std::vector<Tensor>{}; },
+      },
+      op);
 }
 
 using Values = std::vector<at::Tensor>;
+
+at::Tensor affine(const Values& w, const at::Tensor& x) {
+  const at::Tensor scaled = x * w[0];
+  return (w.size() == 3 ? scaled / w[2] : scaled) + w[1];
+}
+
+at::Tensor reshaped(const Reshape& op, const at::Tensor& x) {
+  Shape shape = op.shape;
+  shape.insert(shape.begin(), x.size(0));
+  return x.reshape(shape);
+}
+
+/// The batch stays in front.
+at::Tensor transposed(const Transpose& op, const at::Tensor& x) {
+  std::vector<std::int64_t> order{0};
+  for (const std::int64_t axis : op.order) order.push_back(axis + 1);
+  return x.permute(order);
+}
 
 at::Tensor apply(const Op& op, const Values& w, const Values& in) {
   return std::visit(
@@ -48,6 +73,12 @@ at::Tensor apply(const Op& op, const Values& w, const Values& in) {
           [&](const AvgPool& p) {
             return at::avg_pool2d(in[0], p.kernel, p.stride, p.padding, /*ceil_mode=*/false,
                                   /*count_include_pad=*/true);
+          },
+          [&](const Affine&) { return affine(w, in[0]); },
+          [&](const Reshape& r) { return reshaped(r, in[0]); },
+          [&](const Transpose& t) { return transposed(t, in[0]); },
+          [&](const Pad& p) {
+            return at::constant_pad_nd(in[0], {p.before[1], p.after[1], p.before[0], p.after[0]}, 0);
           },
       },
       op);

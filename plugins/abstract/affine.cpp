@@ -149,7 +149,7 @@ AffineMap affine_map(const BatchNorm& op, const Shape& in) {
   map.bias = std::move(bias);
   map.bias_error = std::move(bias_error);
   map.weight_error = 4 * kUnit;  // a sum (1), its root (half of it, and 1), a quotient (1)
-  map.diagonal = true;
+  map.elementwise = true;
   return map;
 }
 
@@ -165,6 +165,31 @@ AffineMap affine_map(const AvgPool& op, const Shape& in, const Shape& out) {
   }
   AffineMap map = entries.take();
   map.weight_error = 2 * kUnit;
+  return map;
+}
+
+AffineMap affine_map(const Affine& op) {
+  const auto scale = op.scale.as<float>();
+  const auto divisor = op.divisor.as<float>();
+  Entries entries(op.scale.size(), op.scale.size());
+  for (std::size_t i = 0; i < scale.size(); ++i) {
+    const double weight = divisor.empty() ? double{scale[i]} : double{scale[i]} / double{divisor[i]};
+    entries.add(static_cast<std::int64_t>(i), static_cast<std::int64_t>(i), weight);
+  }
+  AffineMap map = entries.take();
+  map.bias = op.shift.to_doubles();
+  map.weight_error = divisor.empty() ? 0 : kUnit;  // one quotient of floats, too large to be subnormal
+  map.elementwise = true;
+  return map;
+}
+
+AffineMap moving_map(const std::vector<std::int64_t>& sources, const Shape& in) {
+  Entries entries(element_count(in), static_cast<std::int64_t>(sources.size()));
+  for (std::size_t k = 0; k < sources.size(); ++k) {
+    if (sources[k] >= 0) entries.add(static_cast<std::int64_t>(k), sources[k], 1);
+  }
+  AffineMap map = entries.take();
+  map.elementwise = true;
   return map;
 }
 

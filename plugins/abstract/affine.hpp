@@ -19,15 +19,15 @@ struct Columns {
 };
 
 /// y = W x + b in double, with what separates the stored numbers from the network's real ones. Linear, Conv2d,
-/// BatchNorm and AvgPool all become this, so that an analysis has one affine case. Needs memory for one term per
-/// product.
+/// BatchNorm, AvgPool and the rest that is affine all become this, so that an analysis has one affine case. Needs
+/// memory for one term per product.
 struct AffineMap {
   Columns weights;
   std::vector<double> bias;
   double weight_error = 0;           ///< |real weight - weight| <= weight_error |weight|
   std::vector<double> bias_error;    ///< |real bias - bias|, per output
   std::vector<std::int32_t> fan_in;  ///< terms per output
-  bool diagonal = false;             ///< output k depends on input k only
+  bool elementwise = false;          ///< an output depends on one input at most, and no two outputs on the same
 
   std::int64_t outputs() const { return static_cast<std::int64_t>(bias.size()); }
 };
@@ -36,5 +36,8 @@ AffineMap affine_map(const Linear& op);
 AffineMap affine_map(const Conv2d& op, const Shape& in, const Shape& out);
 AffineMap affine_map(const BatchNorm& op, const Shape& in);
 AffineMap affine_map(const AvgPool& op, const Shape& in, const Shape& out);
+AffineMap affine_map(const Affine& op);
+/// Elements at new places: output k is input sources[k], or 0 where that is -1.
+AffineMap moving_map(const std::vector<std::int64_t>& sources, const Shape& in);
 
 }  // namespace espalier::abstract

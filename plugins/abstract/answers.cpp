@@ -17,11 +17,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void require_class(std::size_t row, std::string_view what, std::int64_t value, std::int64_t classes) {
-  if (value >= 0 && value < classes) return;
-  throw Error(Code::request,
-              fmt::format("instance {} has {} {}, but the network has {} outputs", row, what, value, classes),
-              "the instances were made for another network");
+void require_classes(const Network& network) {
+  if (element_count(network.output_shape()) >= 2) return;
+  throw Error(Code::unsupported, "the network has one output; robustness needs at least two classes",
+              "give a network that classifies");
 }
 
 /// Collects verdict rows and witnesses.
@@ -72,30 +71,10 @@ Used clock_of(Context& ctx, double budget_s) {
   };
 }
 
-void require_fit(const Network& network, const Instances& instances) {
-  const Shape& wanted = network.input_shape();
-  const Shape& got = instances.centres.shape();
-  const std::int64_t classes = element_count(network.output_shape());
-  if (classes < 2) throw Error(Code::unsupported, "the network has one output; robustness needs at least two classes");
-  if (instances.rows.empty()) return;
-  if (Shape(got.begin() + 1, got.end()) != wanted) {
-    throw Error(Code::request,
-                fmt::format("the centres are {}, but the network takes {}", to_text(got), to_text(wanted)));
-  }
-  for (std::size_t i = 0; i < instances.rows.size(); ++i) {
-    const Instances::Row& row = instances.rows[i];
-    require_class(i, "label", row.label, classes);
-    if (!row.target) continue;
-    require_class(i, "target", *row.target, classes);
-    if (*row.target == row.label) {
-      throw Error(Code::request, fmt::format("instance {} has target {}, which is its label", i, row.label));
-    }
-  }
-}
-
 Verdicts answer_all(std::string solver, const VerifyParams& params, Context& ctx, const Answerer& answerer) {
   const auto& network = ctx.in<Network>("network");
   const auto& instances = ctx.in<Instances>("instances");
+  require_classes(network);
   require_fit(network, instances);
   const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
   const auto centres = instances.centres.as<float>();
@@ -110,6 +89,28 @@ Verdicts answer_all(std::string solver, const VerifyParams& params, Context& ctx
     ctx.progress(static_cast<double>(i + 1), static_cast<double>(instances.rows.size()));
   }
   return collector.take(network.input_shape());
+}
+
+Verdicts verdict_on_property(std::string solver, double budget_s, const Network& network, PropertyVerdict verdict) {
+  Verdicts verdicts;
+  verdicts.solver = std::move(solver);
+  verdicts.budget_s = budget_s;
+  verdicts.rows.push_back({.image = 0,
+                           .label = 0,
+                           .target = {},
+                           .epsilon = 0,
+                           .verdict = verdict.verdict,
+                           .seconds = verdict.seconds,
+                           .bound = verdict.bound,
+                           .witness_checked = false,
+                           .message = std::move(verdict.message)});
+  if (verdict.witness) {
+    Shape shape = network.input_shape();
+    shape.insert(shape.begin(), 1);
+    verdicts.witnesses = Tensor::of(std::move(shape), *std::move(verdict.witness));
+    verdicts.witness_rows = {0};
+  }
+  return verdicts;
 }
 
 }  // namespace espalier::abstract

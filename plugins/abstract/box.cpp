@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "box.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include <espalier/results.hpp>
 
 namespace espalier::abstract {
 
@@ -19,11 +23,14 @@ Box::Box(std::span<const float> centre, double epsilon, Interval clip)
   }
 }
 
+Box::Box(Intervals hull) : hull_(std::move(hull)) {
+  empty_ = !std::ranges::all_of(hull_, [](Interval range) {
+    return range.low <= range.high && std::isfinite(range.low) && std::isfinite(range.high);
+  });
+}
+
 bool Box::contains(std::size_t coordinate, float x) const {
-  if (!(clip_.low <= x && x <= clip_.high)) return false;
-  const double far = std::max(x, centre_[coordinate]);
-  const double near = std::min(x, centre_[coordinate]);
-  return sum_up(far, -near) <= epsilon_;  // rounding up keeps the order with a double: exact
+  return clip_.low <= x && x <= clip_.high && is_within(x, centre_[coordinate], epsilon_);
 }
 
 std::optional<float> Box::round_into(std::size_t coordinate, double x) const {

@@ -14,10 +14,12 @@ namespace espalier::abstract {
 class Box {
  public:
   Box(std::span<const float> centre, double epsilon, Interval clip);
+  /// Any ranges, for bounds only: such a box has no centre, and no points can be asked for.
+  explicit Box(Intervals hull);
 
   /// No input, or a bound that is not a number.
   bool empty() const { return empty_; }
-  std::size_t size() const { return centre_.size(); }
+  std::size_t size() const { return hull_.size(); }
   std::span<const float> centre() const { return centre_; }
   /// Contains every input of the box, rounded outward. Needs: not empty.
   const Intervals& hull() const { return hull_; }
@@ -31,7 +33,7 @@ class Box {
   std::optional<float> round_into(std::size_t coordinate, double x) const;
 
   std::span<const float> centre_;
-  double epsilon_;
+  double epsilon_ = 0;
   Interval clip_;
   Intervals hull_;
   bool empty_ = false;

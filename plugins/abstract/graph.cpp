@@ -18,6 +18,10 @@ Graph::Step step_of(const Network& network, std::size_t layer) {
                         [](const Relu& op) -> Graph::Step { return op; },
                         [](const Add& op) -> Graph::Step { return op; },
                         [](const Flatten& op) -> Graph::Step { return op; },
+                        [](const Affine& op) -> Graph::Step { return affine_map(op); },
+                        [](const Reshape&) -> Graph::Step { return Flatten{}; },
+                        [&](const Transpose& op) -> Graph::Step { return moving_map(sources(op, in), in); },
+                        [&](const Pad& op) -> Graph::Step { return moving_map(sources(op, in), in); },
                     },
                     l.op);
 }
@@ -61,7 +65,7 @@ void Graph::note_ranges() {
     Traits& out = traits_[i + 1];
     const auto* map = std::get_if<AffineMap>(&nodes_[i].step);
     const bool adds = std::holds_alternative<Add>(nodes_[i].step);
-    const bool elementwise = !adds && (map == nullptr || map->diagonal);
+    const bool elementwise = !adds && (map == nullptr || map->elementwise);
     out.independent = elementwise && in.independent;
     out.exact = elementwise ? in.exact : map != nullptr && in.independent;
   }

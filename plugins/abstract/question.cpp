@@ -5,6 +5,13 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include <espalier/replay.hpp>
+
+#include "float32.hpp"
+#include "substitution.hpp"
+
 namespace espalier::abstract {
 namespace {
 
@@ -46,23 +53,17 @@ bool violates(const std::vector<double>& scores, const Question& question) {
   return false;
 }
 
-/// Whether the violation at a point holds over the reals: the class that wins there, wins by a certified margin.
-bool is_certain(const Graph& graph, const Question& question, std::span<const float> point) {
-  const Box only_point(point, 0, {-HUGE_VAL, HUGE_VAL});
-  const Relaxation relaxation = intervals(graph, only_point);
-  std::vector<Row> rows = margin_rows(graph, question);
-  for (std::size_t begin = 0; begin < rows.size(); begin += kLanes) {
-    const auto part = std::span(rows).subspan(begin, std::min<std::size_t>(kLanes, rows.size() - begin));
-    for (Row& row : part) {
-      for (RowTerm& term : row) term.factor = -term.factor;
-    }
-    const Lanes low = substitute(relaxation, graph.output(), part, Depth::nearest_relu).low;
-    if (std::any_of(low.begin(), low.begin() + static_cast<std::ptrdiff_t>(part.size()),
-                    [](double x) { return x >= 0; })) {
-      return true;
-    }
+/// The question at one point, which is in its box.
+Property property_at(const Graph& graph, const Question& question, const std::vector<double>& point) {
+  Property property;
+  property.inputs = graph.size(0);
+  property.outputs = graph.size(graph.output());
+  property.boxes = {{point, point}};
+  for (std::int64_t c = 0; c < property.outputs; ++c) {
+    if (c == question.label || (question.target && c != *question.target)) continue;
+    property.cases.push_back({.box = 0, .constraints = {{.terms = {{question.label, 1}, {c, -1}}, .limit = 0}}});
   }
-  return false;
+  return property;
 }
 
 /// Where the linear lower bound is smallest.
@@ -75,8 +76,20 @@ std::vector<double> minimiser(const Box& box, std::span<const double> slopes) {
   return point;
 }
 
-Answer answer_of(double bound) {
-  return {.verdict = bound > 0 ? Verdict::robust : Verdict::unknown, .bound = bound, .message = {}, .witness = {}};
+/// Robust when the bound says so over the reals; said to be no more than that when single precision may still decide
+/// otherwise.
+Answer answer_of(double bound, const Network& network, const Relaxation& relaxation, const Question& question) {
+  Answer answer{.verdict = Verdict::unknown, .bound = bound, .message = {}, .witness = {}};
+  if (!(bound > 0)) return answer;
+  answer.verdict = Verdict::robust;
+  const std::vector<double> errors = float32_errors(network, relaxation);
+  double off = 0;
+  for (const Row& row : margin_rows(relaxation.graph(), question)) {
+    off = std::max(off, float32_margin_error(errors, question.label, static_cast<std::int64_t>(row[1].element)));
+  }
+  if (bound > off) return answer;
+  answer.message = fmt::format("over the reals; in float32 inference the margin may be off by {:.2g}", off);
+  return answer;
 }
 
 }  // namespace
@@ -95,10 +108,8 @@ std::optional<Answer> Verifier::counterexample_near(const Question& question, st
   if (!inside) return std::nullopt;
   const std::vector<double> exact(inside->begin(), inside->end());
   if (!violates(network_.forward(exact), question)) return std::nullopt;
-  Answer answer{.verdict = Verdict::counterexample, .bound = -HUGE_VAL, .message = {}, .witness = {}};
-  if (!is_certain(graph_, question, *inside)) answer.message = "the witness is within rounding of a tie";
-  answer.witness = std::move(inside);
-  return answer;
+  if (replay(network_, exact, property_at(graph_, question, exact)).over_reals != Holds::yes) return std::nullopt;
+  return Answer{.verdict = Verdict::counterexample, .bound = -HUGE_VAL, .message = {}, .witness = std::move(inside)};
 }
 
 Answer Verifier::answer(const Question& question, Domain domain, const MayContinue& may_continue) const {
@@ -113,7 +124,8 @@ Answer Verifier::answer(const Question& question, Domain domain, const MayContin
   const std::vector<double> centre(box.centre().begin(), box.centre().end());
   if (auto found = counterexample_near(question, centre)) return *std::move(found);
 
-  Answer coarse = answer_of(margins(intervals(graph_, box), question, Depth::nearest_relu).smallest);
+  const Relaxation ranges = intervals(graph_, box);
+  Answer coarse = answer_of(margins(ranges, question, Depth::nearest_relu).smallest, network_, ranges, question);
   if (domain == Domain::intervals) return coarse;
   const auto relaxation = deeppoly(graph_, box, may_continue);
   if (!relaxation) {
@@ -121,7 +133,7 @@ Answer Verifier::answer(const Question& question, Domain domain, const MayContin
     return coarse;
   }
   const Margins fine = margins(*relaxation, question, Depth::input);
-  Answer result = answer_of(std::max(coarse.bound, fine.smallest));
+  Answer result = answer_of(std::max(coarse.bound, fine.smallest), network_, *relaxation, question);
   if (result.verdict == Verdict::robust) return result;
   if (auto found = counterexample_near(question, minimiser(box, fine.slopes))) {
     found->bound = result.bound;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <espalier/results.hpp>
+
 namespace espalier::attack {
 
 /// The range of one pixel: the reals within `epsilon` of `centre` that lie in [low, high].
@@ -13,17 +15,7 @@ struct PixelRange {
   double low = 0;
   double high = 1;
 
-  /// Decided exactly. The difference of two floats need not be a double, so its rounding error is asked as well: it
-  /// decides when the rounded difference is epsilon itself (two-sum, Knuth).
-  bool contains(float x) const {
-    if (!(low <= x && x <= high)) return false;
-    const double far = std::max(x, centre);
-    const double near = std::min(x, centre);
-    const double difference = far - near;
-    const double other = difference + near;
-    const double error = (far - other) - (near - (other - difference));
-    return difference < epsilon || (difference == epsilon && error <= 0);
-  }
+  bool contains(float x) const { return low <= x && x <= high && is_within(x, centre, epsilon); }
 
   /// The float of the range nearest to `x`, or one beside it: rounded towards the centre, never out of the range. The
   /// centre for a NaN. Needs: contains(centre).

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "describe.hpp"
 #include "model.hpp"
 #include "stages.hpp"
 #include "task.hpp"
@@ -142,27 +143,18 @@ void run(const Params& p, Context& ctx) {
 }  // namespace
 
 void describe_fgsm(PluginBuilder& plugin) {
-  plugin.stage("fgsm", run)
-      .doc("Moves every image along the sign of its gradient. Only images that are classified correctly are attacked.")
-      .repeatable(Repeatable::same_machine)
-      .uses_device()
-      .input<Network>("network", "network to attack")
-      .input<Dataset>("dataset", "its test split is attacked when there are no instances")
-      .input<Instances>("instances", "attack these images and targets; their own radii are not used")
-      .optional()
-      .output<Attacks>("attacks", "what was found, image by image")
-      .param("epsilon", &Params::epsilon, "largest L-infinity distance of a point")
-      .range(0, 1)
-      .param("mode", &Params::mode,
-             "fixed: one step of epsilon, as Foolbox 3; search_v08: the smallest of 0.001, 0.002, ... that does it, as "
-             "Foolbox 0.8; search: refined in 20 steps after an early hit, as Foolbox 2")
-      .choices({"fixed", "search_v08", "search"})
-      .param("target", &Params::target, "one class that the network is to give; any wrong class when empty")
-      .at_least(0)
-      .param("limit", &Params::limit, "attack only so many of the first images; 0 means all")
-      .at_least(0)
-      .param("keep", &Params::keep, "how many adversarial points to keep")
-      .at_least(0);
+  auto stage = plugin.stage("fgsm", run);
+  stage.doc(
+      "Moves every image along the sign of its gradient. Only images that are classified correctly are attacked.");
+  describe_attack(stage);
+  stage
+      .param(
+          "mode", &Params::mode,
+          "fixed: one step of epsilon, as Foolbox 3; search_v08: the smallest of 0.001, 0.002, ... that does it, as "
+          "Foolbox 0.8; search: refined in 20 steps after an early hit, as Foolbox 2. One difference: where a network "
+          "is so sure that the label's share rounds to 1 in single precision, the gradient of Foolbox is 0 and it "
+          "finds nothing; here the direction is still known, so more can be found")
+      .choices({"fixed", "search_v08", "search"});
 }
 
 }  // namespace espalier::attack

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "describe.hpp"
 #include "model.hpp"
 #include "stages.hpp"
 #include "task.hpp"
@@ -139,20 +140,12 @@ void run(const Params& p, Context& ctx) {
 }  // namespace
 
 void describe_pgd(PluginBuilder& plugin) {
-  plugin.stage("pgd", run)
-      .doc(
-          "Projected gradient descent: sign steps from the image and from random points of the box, on several losses "
-          "at once, until something is found. Only images that are classified correctly are attacked.")
-      .repeatable(Repeatable::same_machine)
-      .uses_device()
-      .input<Network>("network", "network to attack")
-      .input<Dataset>("dataset", "its test split is attacked when there are no instances")
-      .input<Instances>("instances", "attack these images and targets; their own radii are not used")
-      .optional()
-      .output<Attacks>("attacks", "what was found, image by image")
-      .param("epsilon", &Params::epsilon, "largest L-infinity distance of a point")
-      .range(0, 1)
-      .param("restarts", &Params::restarts, "starting points; the first is the image, the others are random")
+  auto stage = plugin.stage("pgd", run);
+  stage.doc(
+      "Projected gradient descent: sign steps from the image and from random points of the box, on several losses "
+      "at once, until something is found. Only images that are classified correctly are attacked.");
+  describe_attack(stage);
+  stage.param("restarts", &Params::restarts, "starting points; the first is the image, the others are random")
       .range(1, 10000)
       .param("steps", &Params::steps, "steps from each start")
       .range(1, 1000000)
@@ -164,14 +157,8 @@ void describe_pgd(PluginBuilder& plugin) {
       .range(0, 1)
       .param("losses", &Params::losses, "what is ascended; margin counts once for every other class")
       .choices({"cross_entropy", "dlr", "margin"})
-      .param("target", &Params::target, "one class that the network is to give; any wrong class when empty")
-      .at_least(0)
       .param("seed", &Params::seed, "of the random starts")
-      .range(0, 9e15)
-      .param("limit", &Params::limit, "attack only so many of the first images; 0 means all")
-      .at_least(0)
-      .param("keep", &Params::keep, "how many adversarial points to keep")
-      .at_least(0);
+      .range(0, 9e15);
 }
 
 }  // namespace espalier::attack

@@ -38,10 +38,10 @@ std::vector<Choice> common_images(const std::vector<Gathered>& all) {
   std::vector<RowOfImage> others;
   for (std::size_t a = 1; a < all.size(); ++a) {
     RowOfImage& rows = others.emplace_back();
-    for (const auto& row : static_cast<const Attacks&>(*all[a].artifact).rows) rows.emplace(row.image, &row);
+    for (const auto& row : all[a].as<Attacks>().rows) rows.emplace(row.image, &row);
   }
   std::map<std::int64_t, Choice> out;  // by image: the lowest index comes first
-  for (const auto& row : static_cast<const Attacks&>(*all[0].artifact).rows) {
+  for (const auto& row : all[0].as<Attacks>().rows) {
     const bool common = row.predicted == row.label && std::ranges::all_of(others, [&](const RowOfImage& rows) {
                           const auto it = rows.find(row.image);
                           if (it == rows.end()) return false;
@@ -59,7 +59,7 @@ std::vector<Choice> common_images(const std::vector<Gathered>& all) {
 std::string counts_text(const std::vector<Gathered>& all) {
   std::string text;
   for (std::size_t a = 0; a < all.size(); ++a) {
-    const auto& rows = static_cast<const Attacks&>(*all[a].artifact).rows;
+    const auto& rows = all[a].as<Attacks>().rows;
     const auto correct = std::ranges::count_if(rows, [](const auto& r) { return r.predicted == r.label; });
     const auto found = std::ranges::count_if(rows, [](const auto& r) { return r.found; });
     text +=

@@ -6,27 +6,13 @@
 
 #include <fmt/format.h>
 
+#include <espalier/fit.hpp>
+
 namespace espalier::attack {
 namespace {
 
 std::int64_t at_most(std::int64_t limit, std::int64_t available) {
   return limit == 0 ? available : std::min(limit, available);
-}
-
-void require_fit(const Network& network, const Dataset& dataset) {
-  const char* hint = "give the data set that the network was trained on";
-  if (element_count(network.input_shape()) != element_count(dataset.image_shape())) {
-    throw Error(Code::request,
-                fmt::format("the network takes {}, the images of '{}' are {}", to_text(network.input_shape()),
-                            dataset.name, to_text(dataset.image_shape())),
-                hint);
-  }
-  if (element_count(network.output_shape()) != static_cast<std::int64_t>(dataset.classes.size())) {
-    throw Error(Code::request,
-                fmt::format("the network has {} outputs, '{}' has {} classes", element_count(network.output_shape()),
-                            dataset.name, dataset.classes.size()),
-                hint);
-  }
 }
 
 }  // namespace
@@ -39,6 +25,7 @@ Task::Task(const Request& request, Context& ctx)
   const auto& dataset = ctx.in<Dataset>("dataset");
   require_fit(network_, dataset);
   if (const auto* instances = ctx.in_optional<Instances>("instances")) {
+    require_fit(network_, *instances);
     take_instances(*instances, request.limit);
   } else {
     take_images(dataset, request.limit);
@@ -62,12 +49,6 @@ void Task::take_instances(const Instances& instances, std::int64_t limit) {
   clip_low_ = instances.clip_low;
   clip_high_ = instances.clip_high;
   const auto count = static_cast<std::size_t>(at_most(limit, static_cast<std::int64_t>(instances.rows.size())));
-  if (instances.centres.size() != static_cast<std::int64_t>(instances.rows.size() * pixels_)) {
-    throw Error(Code::request,
-                fmt::format("the network takes {}, the instances' centres are {}", to_text(network_.input_shape()),
-                            to_text(instances.centres.shape())),
-                "give instances that were chosen from the network's data set");
-  }
   for (std::size_t i = 0; i < count; ++i) {
     goals_.push_back({instances.rows[i].label, instances.rows[i].target});
     rows_.push_back({.image = instances.rows[i].image});
@@ -77,7 +58,8 @@ void Task::take_instances(const Instances& instances, std::int64_t limit) {
   for (const float c : centres_) {
     if (!(clip_low_ <= c && c <= clip_high_)) {
       throw Error(Code::request,
-                  fmt::format("a centre holds {}, outside the range [{}, {}] of a pixel", c, clip_low_, clip_high_));
+                  fmt::format("a centre holds {}, outside the range [{}, {}] of a pixel", c, clip_low_, clip_high_),
+                  "give instances whose centres lie in their own range");
     }
   }
 }
@@ -87,16 +69,14 @@ void Task::set_goals() {
     throw Error(Code::request, fmt::format("'target' holds {} classes", request_.target.size()),
                 "give one class, or none for any wrong class");
   }
+  for (const std::int64_t target : request_.target) {
+    if (target < static_cast<std::int64_t>(classes_)) continue;
+    throw Error(Code::request, fmt::format("'target' is {}, but the network has {} outputs", target, classes_),
+                "give one of its classes; they count from 0");
+  }
   for (std::size_t i = 0; i < goals_.size(); ++i) {
-    Goal& goal = goals_[i];
-    if (!request_.target.empty()) goal.target = request_.target[0];
-    rows_[i].label = goal.label;
-    const auto classes = static_cast<std::int64_t>(classes_);
-    const std::int64_t target = goal.target.value_or(0);
-    if (target < 0 || target >= classes || goal.label < 0 || goal.label >= classes) {
-      throw Error(Code::request, fmt::format("image {} has label {} and target {}, the network has {} classes",
-                                             rows_[i].image, goal.label, target, classes));
-    }
+    if (!request_.target.empty()) goals_[i].target = request_.target[0];
+    rows_[i].label = goals_[i].label;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <espalier/dataset.hpp>
 
@@ -98,14 +99,18 @@ Dataset from_paths(const Params& p) {
   return assemble(files, "idx files", p.classes.empty() ? numbered_classes(files) : p.classes, p);
 }
 
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (const KnownSet& set : catalogue()) names.push_back(set.name);
+  return names;
+}
+
 Dataset from_catalogue(const Params& p, Context& ctx) {
   const std::vector<KnownSet> sets = catalogue();
   const auto set = std::ranges::find(sets, p.name, &KnownSet::name);
   if (set == sets.end()) {
-    std::string known;
-    for (const KnownSet& s : sets) known += (known.empty() ? "" : ", ") + s.name;
     throw Error(Code::request, fmt::format("there is no data set '{}' in the catalogue", p.name),
-                fmt::format("known are: {}; other sets are given by their four files", known));
+                fmt::format("known are: {}; other sets are given by their four files", fmt::join(known_names(), ", ")));
   }
   if (!p.classes.empty()) {
     throw Error(Code::request, fmt::format("'classes' is given, but the catalogue names the classes of '{}'", p.name),
@@ -132,9 +137,11 @@ void describe_idx(PluginBuilder& plugin) {
   plugin.stage("idx", run)
       .doc(
           "Reads a data set of IDX files, plain or gzipped, by name or by path. Named sets are searched in the folders "
-          "of $ESPALIER_DATA, in data/ and in /usr/share/datasets; their sizes and SHA-256 are checked.")
+          "of $ESPALIER_DATA, in data/ here and beside the pipeline, and in /usr/share/datasets; sizes and SHA-256 are "
+          "checked.")
       .output<Dataset>("dataset", "images and labels, as bytes")
-      .param("name", &Params::name, "set of data/catalogue.toml: fashion-mnist, mnist or kmnist")
+      .param("name", &Params::name, "set of data/catalogue.toml")
+      .choices(known_names())
       .param("train_images", &Params::train_images, "IDX file, in place of a name; all four or none")
       .file()
       .param("train_labels", &Params::train_labels, "IDX file with as many labels")

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 namespace espalier::data {
@@ -24,16 +26,15 @@ std::string ways_to_get(const KnownSet& set) {
   const std::string package = set.package.empty() ? "it has no Debian package, so"
                                                   : fmt::format("install it with apt-get install {}, or", set.package);
   return fmt::format(
-      "{} run tools/fetch-data {}, or copy the four IDX files (plain or .gz, from {}) to data/{} or to a folder named "
-      "in "
-      "$ESPALIER_DATA",
+      "{} run tools/fetch-data {}, or copy the four IDX files (plain or .gz, from {}) to data/{} beside the pipeline, "
+      "or to a folder named in $ESPALIER_DATA",
       package, set.name, set.source, set.name);
 }
 
-Error not_found(const KnownSet& set, const KnownFile& file) {
+Error not_found(const KnownSet& set, const KnownFile& file, const std::vector<fs::path>& searched) {
   std::string folders;
-  for (const fs::path& folder : data_folders()) {
-    folders += fmt::format("{}'{}'", folders.empty() ? "" : ", ", folder.string());
+  for (const fs::path& folder : searched) {
+    folders += fmt::format("{}'{}'", folders.empty() ? "" : ", ", fs::absolute(folder).lexically_normal().string());
   }
   return {Code::missing,
           fmt::format("data set '{}' is not here: no '{}' or '{}.gz', also below '{}', in the folders {}", set.name,
@@ -81,25 +82,42 @@ IdxFile checked(const fs::path& path, const KnownSet& set, const KnownFile& file
               recognised(content.sha256) + "keep the .gz file as distributed; " + next);
 }
 
+/// Where an installation keeps data sets, seen from this library; nothing when its own place is not known.
+std::optional<fs::path> installed_data() {
+  Dl_info self{};
+  if (::dladdr(reinterpret_cast<const void*>(&installed_data), &self) == 0) return std::nullopt;
+  return (fs::absolute(self.dli_fname).parent_path() / ESPALIER_DATA_FROM_PLUGIN).lexically_normal();
+}
+
+void add_new(fs::path folder, std::vector<fs::path>& folders) {
+  const auto whole = [](const fs::path& path) { return fs::absolute(path).lexically_normal(); };
+  const bool known = std::ranges::any_of(folders, [&](const fs::path& other) { return whole(other) == whole(folder); });
+  if (!known) folders.push_back(std::move(folder));
+}
+
 }  // namespace
 
-std::vector<fs::path> data_folders() {
+std::vector<fs::path> data_folders(const fs::path& pipeline) {
   std::vector<fs::path> out;
   const char* listed = std::getenv("ESPALIER_DATA");
   std::string_view rest = listed == nullptr ? "" : listed;
   while (!rest.empty()) {
     const std::string_view folder = rest.substr(0, rest.find(':'));
-    if (!folder.empty()) out.emplace_back(folder);
+    if (!folder.empty()) add_new(folder, out);
     rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
   }
-  out.emplace_back("data");
-  out.emplace_back("/usr/share/datasets");
+  add_new("data", out);
+  add_new(pipeline / "data", out);
+  add_new(pipeline.parent_path() / "data", out);  // a project keeps pipelines/ and data/ side by side
+  if (auto installed = installed_data()) add_new(*std::move(installed), out);
+  add_new("/usr/share/datasets", out);
   return out;
 }
 
 IdxFile find_file(const KnownSet& set, const KnownFile& file, Context& ctx) {
   std::optional<Error> first;
-  for (const fs::path& folder : data_folders()) {
+  const std::vector<fs::path> folders = data_folders(ctx.folder());
+  for (const fs::path& folder : folders) {
     for (const fs::path& path : candidates(folder, set, file)) {
       std::error_code ignored;  // a folder that cannot be searched holds nothing for us
       if (!fs::is_regular_file(path, ignored)) continue;
@@ -115,7 +133,7 @@ IdxFile find_file(const KnownSet& set, const KnownFile& file, Context& ctx) {
     }
   }
   if (first) throw *first;
-  throw not_found(set, file);
+  throw not_found(set, file, folders);
 }
 
 }  // namespace espalier::data

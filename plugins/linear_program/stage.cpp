@@ -5,6 +5,8 @@
 
 namespace espalier::linear {
 
+SearchParams::SearchParams() { budget_s = 60; }
+
 Patience patience_of(const abstract::Used& used, double end) {
   constexpr double kTightening = 0.3;
   const double begin = used();

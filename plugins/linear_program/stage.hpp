@@ -10,7 +10,7 @@ namespace espalier::linear {
 
 /// A search may take for ever, so it has a limit unless told otherwise.
 struct SearchParams : abstract::VerifyParams {
-  SearchParams() { budget_s = 60; }
+  SearchParams();
 };
 
 /// Until a share of the time is used; bounds before the search take no more than a part of what is left.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <espalier/dataset.hpp>
+#include <espalier/fit.hpp>
 #include <espalier/network.hpp>
 #include <espalier/results.hpp>
 
@@ -23,21 +24,6 @@ struct Params {
 };
 
 constexpr std::int64_t kSamplesATask = 64;  // a fraction of a second even for a convolutional network
-
-void require_fit(const Network& network, const Dataset& dataset) {
-  if (element_count(network.input_shape()) != element_count(dataset.image_shape())) {
-    throw Error(Code::request,
-                fmt::format("the network takes {}, the images of '{}' are {}", to_text(network.input_shape()),
-                            dataset.name, to_text(dataset.image_shape())),
-                "give the data set that the network was trained on");
-  }
-  if (element_count(network.output_shape()) != static_cast<std::int64_t>(dataset.classes.size())) {
-    throw Error(Code::request,
-                fmt::format("the network has {} outputs, '{}' has {} classes", element_count(network.output_shape()),
-                            dataset.name, dataset.classes.size()),
-                "give the data set that the network was trained on");
-  }
-}
 
 /// How many samples of [begin, end) get their label.
 std::int64_t count_correct(const Network& network, const Split& split, std::int64_t begin, std::int64_t end) {
@@ -97,6 +83,7 @@ void run(const Params& p, Context& ctx) {
   const auto& dataset = ctx.in<Dataset>("dataset");
   const auto* instances = ctx.in_optional<Instances>("instances");
   require_fit(network, dataset);
+  if (instances != nullptr) require_fit(network, *instances);
   Metrics out;
   out.values = {{"accuracy", accuracy(network, dataset.test, ctx)},
                 {"hidden_neurons", static_cast<double>(network.hidden_neurons())},

@@ -100,7 +100,7 @@ class Findings {
 void measure(const Params& params, Context& ctx) {
   const auto& network = ctx.in<Network>("network");
   const auto& instances = ctx.in<Instances>("instances");
-  abstract::require_fit(network, instances);
+  require_fit(network, instances);
   const linear::CompleteVerifier verifier(network, {});
   const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
   const auto centres = instances.centres.as<float>();

@@ -24,15 +24,15 @@ void verify(const Params& params, Context& ctx) {
 
 void add_verify(PluginBuilder& plugin) {
   abstract::describe_verifier(plugin.stage("verify", verify))
+      .doc(
+          "Verifies with a mixed-integer program for every class that may win. Complete but for ties within rounding "
+          "and the budget.")
+      .single_threaded()
       .param(
           "tightening", &Params::tightening,
           "what bounds a neuron before the search, while it is unstable: DeepPoly; linear programs after it; or short "
           "mixed-integer programs after those")
-      .choices({"deeppoly", "lp", "mip"})
-      .doc(
-          "Verifies with a mixed-integer program for every class that may win. Complete but for ties within rounding "
-          "and "
-          "the budget.");
+      .choices({"deeppoly", "lp", "mip"});
 }
 
 }  // namespace espalier::milp

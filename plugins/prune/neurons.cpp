@@ -54,13 +54,17 @@ void require_neurons(const Network& network, const std::vector<HiddenLayer>& hid
   }
 }
 
+std::string neurons(std::int64_t count) {
+  return fmt::format("{} neuron{}", count, count == 1 ? "" : "s");
+}
+
 void report(const Choice& choice, Context& ctx) {
   if (choice.rescued > 0) {
-    ctx.log(fmt::format("{} neurons at or below the threshold stay, for their layers would be left with too few",
-                        choice.rescued));
+    ctx.log(
+        fmt::format("kept {} at or below the threshold, as too few would be left in a layer", neurons(choice.rescued)));
   }
   if (choice.pruned < choice.wanted) {
-    ctx.log(fmt::format("pruned {} neurons in place of {}: every layer is at its lower limit", choice.pruned,
+    ctx.log(fmt::format("pruned {} in place of {}: every layer is at its lower limit", neurons(choice.pruned),
                         choice.wanted));
   }
 }

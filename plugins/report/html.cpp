@@ -22,7 +22,8 @@ p { max-width: 46rem; }
 .wide { overflow: auto; max-height: 80vh; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .4rem .75rem; text-align: left; white-space: nowrap; }
-th { position: sticky; top: 0; background: var(--band); color: var(--soft); font-weight: 600; }
+th { position: sticky; top: 0; background: var(--band); color: var(--soft); font-weight: 600; white-space: normal;
+  vertical-align: bottom; line-height: 1.25; }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 tbody tr:hover td { background: var(--band); }
 .number { text-align: right; }
@@ -54,38 +55,12 @@ bool is_numeric(const Table& table, std::size_t column) {
 
 }  // namespace
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string html_paragraphs(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const auto end = text.find("\n\n");
     const auto paragraph = text.substr(0, end);
-    if (paragraph.find_first_not_of(" \n") != paragraph.npos) out += "<p>" + escaped(paragraph) + "</p>\n";
+    if (paragraph.find_first_not_of(" \n") != paragraph.npos) out += "<p>" + escaped_html(paragraph) + "</p>\n";
     text.remove_prefix(end == text.npos ? text.size() : end + 2);
   }
   return out;
@@ -94,7 +69,8 @@ std::string html_paragraphs(std::string_view text) {
 std::string html_table(const Table& table) {
   std::string out = "<div class=\"wide\"><table>\n<thead><tr>";
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    out += fmt::format("<th{}>{}</th>", is_numeric(table, i) ? " class=\"number\"" : "", escaped(table.columns[i]));
+    out +=
+        fmt::format("<th{}>{}</th>", is_numeric(table, i) ? " class=\"number\"" : "", escaped_html(table.columns[i]));
   }
   out += "</tr></thead>\n<tbody>\n";
   for (const auto& row : table.rows) {
@@ -102,7 +78,7 @@ std::string html_table(const Table& table) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const bool nothing = std::holds_alternative<std::monostate>(row[i]);
       const auto look = nothing && is_numeric(table, i) ? " class=\"number\"" : cell_class(row[i]);
-      out += fmt::format("<td{}>{}</td>", look, nothing ? "-" : escaped(cell_text(row[i])));
+      out += fmt::format("<td{}>{}</td>", look, nothing ? "-" : escaped_html(cell_text(row[i])));
     }
     out += "</tr>\n";
   }
@@ -110,7 +86,7 @@ std::string html_table(const Table& table) {
 }
 
 std::string html_section(std::string_view heading, std::string_view body) {
-  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", escaped(heading), body);
+  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", escaped_html(heading), body);
 }
 
 std::string html_page(std::string_view title, std::string_view body) {
@@ -121,7 +97,7 @@ std::string html_page(std::string_view title, std::string_view body) {
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
       "style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'\">\n"
       "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}</body>\n</html>\n",
-      escaped(title), kStyle, body);
+      escaped_html(title), kStyle, body);
 }
 
 }  // namespace espalier::report

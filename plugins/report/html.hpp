@@ -8,8 +8,6 @@
 
 namespace espalier::report {
 
-/// Text that means itself in HTML, in attributes too.
-std::string escaped(std::string_view text);
 /// Escaped; a blank line parts paragraphs.
 std::string html_paragraphs(std::string_view text);
 std::string html_table(const Table& table);

@@ -59,9 +59,9 @@ void run(const Params& p, Context& ctx) {
 
 void describe_page(PluginBuilder& plugin) {
   plugin.stage("page", run)
+      .revision(2)
       .doc("Writes what was found as one HTML page without network access, as Markdown, as JSON and as CSV tables.")
-      // The PNG images in the page are compressed by the zlib of the machine.
-      .repeatable(Repeatable::same_machine)
+      .revision(2)
       .inputs<Metrics>("metrics", "measured networks; a row each, a column a value")
       .labelled()
       .optional()

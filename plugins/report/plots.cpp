@@ -18,11 +18,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <class T>
-const T& as(const Gathered& gathered) {
-  return static_cast<const T&>(*gathered.artifact);
-}
-
 std::string row_name(const Gathered& gathered, std::size_t index) {
   const std::string labels = labels_text(gathered.labels);
   return labels.empty() ? fmt::format("{}", index + 1) : labels;
@@ -91,21 +86,21 @@ Json stacks(const Json& data) {
   return out;
 }
 
-/// A point a variant: weights against accuracy.
+/// A point a variant: weights against accuracy. Names are in the legend: beside the points they would lie on each
+/// other.
 Json points(const Json& data) {
   Json out = frame(data, 260);
-  out.erase("legends");
   out["scales"] = Json::parse(R"([
+    {"name": "colour", "type": "ordinal", "domain": {"data": "points", "field": "row"},
+     "range": {"scheme": "tableau10"}},
     {"name": "x", "domain": {"data": "points", "field": "size"}, "range": "width", "zero": true, "nice": true},
     {"name": "y", "domain": {"data": "points", "field": "value"}, "range": "height", "zero": false, "nice": true}])");
   out["axes"] = Json::parse(R"([{"orient": "left", "scale": "y", "grid": true, "format": ".1%", "title": "accuracy"},
     {"orient": "bottom", "scale": "x", "grid": true, "title": "weights that are left"}])");
   out["marks"] = Json::parse(R"([
     {"type": "symbol", "from": {"data": "points"}, "encode": {"enter": {"x": {"scale": "x", "field": "size"},
-      "y": {"scale": "y", "field": "value"}, "fill": {"value": "#4c78a8"}, "size": {"value": 70}}}},
-    {"type": "text", "from": {"data": "points"}, "encode": {"enter": {"x": {"scale": "x", "field": "size"},
-      "y": {"scale": "y", "field": "value", "offset": -9}, "align": {"value": "center"},
-      "text": {"field": "row"}}}}])");
+      "y": {"scale": "y", "field": "value"}, "fill": {"scale": "colour", "field": "row"}, "size": {"value": 110},
+      "opacity": {"value": 0.85}}}}])");
   return out;
 }
 
@@ -131,15 +126,14 @@ Json lines(const Json& data) {
 Json shares_of(const Findings& findings) {
   Json data = Json::array();
   for (std::size_t i = 0; i < findings.metrics.size(); ++i) {
-    const auto& values = as<Metrics>(findings.metrics[i]).values;
+    const auto& values = findings.metrics[i].as<Metrics>().values;
     const auto it = values.find("accuracy");
     if (it != values.end()) add(data, row_name(findings.metrics[i], i), "accuracy", it->second);
   }
   for (std::size_t i = 0; i < findings.attacks.size(); ++i) {
-    const auto& attacks = as<Attacks>(findings.attacks[i]);
+    const auto& attacks = findings.attacks[i].as<Attacks>();
     if (attacks.rows.empty()) continue;
-    add(data, row_name(findings.attacks[i], i), fmt::format("robustness ({}, {:g})", attacks.method, attacks.epsilon),
-        attacks.robustness());
+    add(data, row_name(findings.attacks[i], i), robustness_name(attacks), attacks.robustness());
   }
   return data;
 }
@@ -147,7 +141,7 @@ Json shares_of(const Findings& findings) {
 Json sizes_of(const Findings& findings) {
   Json data = Json::array();
   for (std::size_t i = 0; i < findings.metrics.size(); ++i) {
-    const auto& values = as<Metrics>(findings.metrics[i]).values;
+    const auto& values = findings.metrics[i].as<Metrics>().values;
     const auto accuracy = values.find("accuracy");
     const auto size = values.find("remaining_weights");
     if (accuracy == values.end() || size == values.end()) continue;
@@ -160,8 +154,8 @@ Json sizes_of(const Findings& findings) {
 Json counts_of(const Findings& findings) {
   Json data = Json::array();
   for (std::size_t i = 0; i < findings.verdicts.size(); ++i) {
-    const auto counts = as<Verdicts>(findings.verdicts[i]).counts();
-    const auto& solver = as<Verdicts>(findings.verdicts[i]).solver;
+    const auto counts = findings.verdicts[i].as<Verdicts>().counts();
+    const auto& solver = findings.verdicts[i].as<Verdicts>().solver;
     for (std::size_t v = 0; v < counts.size(); ++v) {
       add(data, row_name(findings.verdicts[i], i) + ", " + solver, std::string(to_text(static_cast<Verdict>(v))),
           static_cast<double>(counts[v]));
@@ -173,7 +167,7 @@ Json counts_of(const Findings& findings) {
 Json losses_of(const Findings& findings) {
   Json data = Json::array();
   for (std::size_t i = 0; i < findings.history.size(); ++i) {
-    for (const auto& [name, values] : as<Metrics>(findings.history[i]).series) {
+    for (const auto& [name, values] : findings.history[i].as<Metrics>().series) {
       if (name.find("loss") == name.npos) continue;
       for (std::size_t epoch = 0; epoch < values.size(); ++epoch) {
         if (!std::isfinite(values[epoch])) continue;
@@ -204,7 +198,7 @@ void draw(std::string& html, std::string_view heading, const Json& data, Json (*
   html += fmt::format(
       "<div class=\"plot\"><h3>{}</h3><div></div></div>\n"
       "<script>espalier_draw({}, document.currentScript.previousElementSibling.lastElementChild)</script>\n",
-      escaped(heading), in_script(plot(data)));
+      escaped_html(heading), in_script(plot(data)));
 }
 
 }  // namespace

@@ -16,10 +16,6 @@ namespace {
 
 using Pixels = std::vector<std::uint8_t>;
 
-const Attacks& attacks_of(const Gathered& gathered) {
-  return static_cast<const Attacks&>(*gathered.artifact);
-}
-
 std::uint8_t to_byte(double share) {
   return std::isnan(share) ? std::uint8_t{0} : static_cast<std::uint8_t>(std::lround(std::clamp(share, 0., 1.) * 255));
 }
@@ -36,8 +32,8 @@ const Attacks::Row& row_of_point(const Attacks& attacks, std::size_t point) {
 std::vector<std::int64_t> images_with_points(const std::vector<Gathered>& attacks) {
   std::vector<std::int64_t> out;
   for (const Gathered& g : attacks) {
-    for (std::size_t i = 0; i < attacks_of(g).point_rows.size(); ++i) {
-      const std::int64_t image = row_of_point(attacks_of(g), i).image;
+    for (std::size_t i = 0; i < g.as<Attacks>().point_rows.size(); ++i) {
+      const std::int64_t image = row_of_point(g.as<Attacks>(), i).image;
       if (std::ranges::find(out, image) == out.end()) out.push_back(image);
     }
   }
@@ -89,12 +85,12 @@ std::string class_name(const Dataset& dataset, std::int64_t number) {
 }
 
 std::string picture(const Shape& shape, const Pixels& pixels, std::string_view alt) {
-  return fmt::format("<img alt=\"{}\" src=\"{}\">", escaped(alt), png_data_uri(shape, pixels));
+  return fmt::format("<img alt=\"{}\" src=\"{}\">", escaped_html(alt), png_data_uri(shape, pixels));
 }
 
 /// The point, and what it changed: grey is no change, black and white are the largest change.
 std::string html_point(const Dataset& dataset, const Gathered& gathered, std::size_t point, const Pixels& original) {
-  const Attacks& attacks = attacks_of(gathered);
+  const Attacks& attacks = gathered.as<Attacks>();
   const Attacks::Row& row = row_of_point(attacks, point);
   const auto values = point_of(attacks, point, original.size());
   double largest = 0;
@@ -111,8 +107,8 @@ std::string html_point(const Dataset& dataset, const Gathered& gathered, std::si
   return fmt::format(
       "<figure class=\"pair\">{} {}<figcaption>{}{}{}: {} &rarr; {}, distance {:.4g}</figcaption></figure>\n",
       picture(dataset.image_shape(), changed, "adversarial: " + name),
-      picture(dataset.image_shape(), difference, "difference, amplified"), escaped(who), who.empty() ? "" : ", ",
-      escaped(attacks.method), escaped(class_name(dataset, row.predicted)), escaped(name), row.distance);
+      picture(dataset.image_shape(), difference, "difference, amplified"), escaped_html(who), who.empty() ? "" : ", ",
+      escaped_html(attacks.method), escaped_html(class_name(dataset, row.predicted)), escaped_html(name), row.distance);
 }
 
 std::string html_sample(const Dataset& dataset, const std::vector<Gathered>& attacks, std::int64_t image) {
@@ -121,9 +117,9 @@ std::string html_sample(const Dataset& dataset, const std::vector<Gathered>& att
   const auto name = class_name(dataset, label);
   std::string out =
       fmt::format("<div class=\"sample\">\n<figure>{}<figcaption>test image {}: {}</figcaption></figure>\n",
-                  picture(dataset.image_shape(), original, "original: " + name), image, escaped(name));
+                  picture(dataset.image_shape(), original, "original: " + name), image, escaped_html(name));
   for (const Gathered& g : attacks) {
-    const Attacks& found = attacks_of(g);
+    const Attacks& found = g.as<Attacks>();
     for (std::size_t i = 0; i < found.point_rows.size(); ++i) {
       if (row_of_point(found, i).image == image) out += html_point(dataset, g, i, original);
     }

@@ -57,9 +57,9 @@ Table Sheet::table(std::string name, std::string caption) const {
   for (const Row& row : rows_) {
     for (const auto& [axis, value] : row.labels) axes.insert(axis);
   }
-  // The variant is what people look for first; the other axes follow by name.
+  // Names and variants are what people look for first; the other axes follow.
   std::vector<std::string> order(axes.begin(), axes.end());
-  std::ranges::stable_partition(order, [](const std::string& axis) { return axis == "variant"; });
+  std::ranges::stable_partition(order, [](const std::string& axis) { return axis == "name" || axis == "variant"; });
   Table out{.name = std::move(name), .caption = std::move(caption), .columns = {}, .rows = {}};
   if (numbered()) out.columns.emplace_back("no");
   out.columns.insert(out.columns.end(), order.begin(), order.end());

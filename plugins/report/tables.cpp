@@ -6,19 +6,12 @@
 
 #include <fmt/format.h>
 
-#include <espalier/results.hpp>
-
 #include "sheet.hpp"
 
 namespace espalier::report {
 namespace {
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
-
-template <class T>
-const T& as(const Gathered& gathered) {
-  return static_cast<const T&>(*gathered.artifact);  // the engine checked the kind when it wired the port
-}
 
 double share(double part, double whole) {
   return whole > 0 ? part / whole : kNothing;
@@ -34,19 +27,19 @@ std::string spoken(std::string name) {
 Table variants(const Findings& findings) {
   Sheet sheet(Unlabelled::numbered);
   for (const Gathered& g : findings.metrics) {
-    const auto& values = as<Metrics>(g).values;
+    const auto& values = g.as<Metrics>().values;
     Cells cells;
     if (const auto it = values.find("accuracy"); it != values.end()) cells.emplace_back("accuracy", number(it->second));
     sheet.put(g.labels, cells);
   }
   for (const Gathered& g : findings.attacks) {
-    const auto& attacks = as<Attacks>(g);
+    const auto& attacks = g.as<Attacks>();
     const double robustness = attacks.rows.empty() ? kNothing : attacks.robustness();
-    sheet.put(g.labels, {{fmt::format("robustness ({}, {:g})", attacks.method, attacks.epsilon), number(robustness)}});
+    sheet.put(g.labels, {{robustness_name(attacks), number(robustness)}});
   }
   for (const Gathered& g : findings.metrics) {
     Cells cells;
-    for (const auto& [name, value] : as<Metrics>(g).values) {
+    for (const auto& [name, value] : g.as<Metrics>().values) {
       if (name != "accuracy") cells.emplace_back(spoken(name), number(value));
     }
     if (!cells.empty()) sheet.put(g.labels, cells);
@@ -116,7 +109,7 @@ Table series(const std::vector<Gathered>& all, const std::string& counter, std::
   double run = 0;
   for (const Gathered& g : all) {
     ++run;
-    const auto& lines = as<Metrics>(g).series;
+    const auto& lines = g.as<Metrics>().series;
     std::size_t length = 0;
     for (const auto& [column, values] : lines) length = std::max(length, values.size());
     for (std::size_t i = 0; i < length; ++i) {
@@ -135,7 +128,7 @@ Table series(const std::vector<Gathered>& all, const std::string& counter, std::
 template <class T>
 Table one_row_each(const std::vector<Gathered>& all, Cells (*cells)(const T&), std::string name, std::string caption) {
   Sheet sheet(Unlabelled::numbered);
-  for (const Gathered& g : all) sheet.append(g.labels, cells(as<T>(g)));
+  for (const Gathered& g : all) sheet.append(g.labels, cells(g.as<T>()));
   return sheet.table(std::move(name), std::move(caption));
 }
 
@@ -147,13 +140,22 @@ void keep(std::vector<Table>& tables, Table table) {
 
 std::string labels_text(const Labels& labels) {
   std::string out;
-  if (const auto it = labels.find("variant"); it != labels.end()) out = it->second;
+  for (const char* self_explaining : {"name", "variant"}) {
+    const auto it = labels.find(self_explaining);
+    if (it != labels.end()) out += (out.empty() ? "" : ", ") + it->second;
+  }
   for (const auto& [axis, value] : labels) {
-    if (axis == "variant") continue;
+    if (axis == "name" || axis == "variant") continue;
     if (!out.empty()) out += ", ";
     out.append(axis).append(" ").append(value);
   }
   return out;
+}
+
+std::string robustness_name(const Attacks& attacks) {
+  const std::size_t count = attacks.rows.size();
+  return fmt::format("robustness ({}, {:g}, {} image{})", attacks.method, attacks.epsilon, count,
+                     count == 1 ? "" : "s");
 }
 
 Tables tables_of(const Findings& findings) {

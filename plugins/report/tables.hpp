@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <espalier/report.hpp>
+#include <espalier/results.hpp>
 #include <espalier/stage.hpp>
 
 namespace espalier::report {
@@ -14,6 +15,9 @@ using Labels = std::map<std::string, std::string>;
 
 /// "baseline, epsilon 0.1"; empty when there are no labels.
 std::string labels_text(const Labels& labels);
+
+/// "robustness (fgsm, 0.1, 10000 images)": shares of different sets of images are not one column, nor one colour.
+std::string robustness_name(const Attacks& attacks);
 
 /// What the gathering ports brought.
 struct Findings {

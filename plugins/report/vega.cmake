@@ -24,7 +24,10 @@ set(modules
     transforms
     encode
     view-transforms)
-set(script "/* Vega, (c) University of Washington Interactive Data Lab, BSD-3-Clause */\n")
+# Whoever passes the page on passes Vega on: its licence goes with it.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/vega_license.txt)
+file(READ ${CMAKE_CURRENT_SOURCE_DIR}/vega_license.txt license)
+set(script "/*\n${license}*/\n")
 string(APPEND script "(function() {\nconst made = {}, makers = {};\nfunction require(name) {\n"
        "  if (!(name in made)) { made[name] = {}; makers[name](made[name], {}, require); }\n"
        "  return made[name];\n}\n")

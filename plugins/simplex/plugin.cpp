@@ -23,5 +23,6 @@ ESPALIER_PLUGIN(plugin) {
       .doc(
           "Verifies with linear programs over the triangles of unstable neurons, and splits the neuron that the "
           "solution "
-          "violates most. Bounds are tightened by DeepPoly. Complete but for ties within rounding and the budget.");
+          "violates most. Bounds are tightened by DeepPoly. Complete but for ties within rounding and the budget.")
+      .single_threaded();
 }

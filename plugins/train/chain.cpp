@@ -41,6 +41,10 @@ void require_chain(const Network& network) {
                    [&](const Conv2d&) { refuse(layer, "convolutions are not trained yet"); },
                    [&](const Add&) { refuse(layer, "branches are not trained yet"); },
                    [&](const AvgPool&) { refuse(layer, "pooling is not trained yet"); },
+                   [&](const Affine&) { refuse(layer, "a fixed scale is not trained"); },
+                   [&](const Reshape&) { refuse(layer, "reshaping is not trained yet"); },
+                   [&](const Transpose&) { refuse(layer, "transposing is not trained yet"); },
+                   [&](const Pad&) { refuse(layer, "padding is not trained yet"); },
                },
                layer.op);
   }

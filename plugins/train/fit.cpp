@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <espalier/error.hpp>
+#include <espalier/fit.hpp>
 #include <espalier/results.hpp>
 
 #include "schedule.hpp"
@@ -21,24 +22,12 @@ namespace espalier::train {
 
 namespace {
 
-void require_fitting(const Network& network, const Dataset& dataset, std::int64_t holdout) {
-  if (holdout >= dataset.train.size()) {
-    throw Error(Code::request,
-                fmt::format("'holdout' is {}, but dataset '{}' has {} training images", holdout, dataset.name,
-                            dataset.train.size()),
-                "hold out fewer; 0 monitors the training loss");
-  }
-  const std::int64_t pixels = element_count(dataset.image_shape());
-  if (element_count(network.input_shape()) != pixels) {
-    throw Error(Code::request,
-                fmt::format("the network takes inputs of shape {}, dataset '{}' has images of shape {}",
-                            to_text(network.input_shape()), dataset.name, to_text(dataset.image_shape())));
-  }
-  const auto classes = static_cast<std::int64_t>(dataset.classes.size());
-  if (network.output_shape() != Shape{classes}) {
-    throw Error(Code::request, fmt::format("the network has outputs of shape {}, dataset '{}' has {} classes",
-                                           to_text(network.output_shape()), dataset.name, classes));
-  }
+void require_enough(const Dataset& dataset, std::int64_t holdout) {
+  if (holdout < dataset.train.size()) return;
+  throw Error(Code::request,
+              fmt::format("'holdout' is {}, but dataset '{}' has {} training images", holdout, dataset.name,
+                          dataset.train.size()),
+              "hold out fewer; 0 monitors the training loss");
 }
 
 /// Images that are not trained on, ready to be classified.
@@ -88,7 +77,8 @@ void record(Metrics& history, const Score& trained, const Score& monitored, doub
 
 void fit(const Network& start, const Dataset& dataset, const Params& p, Context& ctx, TorchScope& scope) {
   const c10::InferenceMode no_autograd;
-  require_fitting(start, dataset, p.holdout);
+  require_enough(dataset, p.holdout);
+  require_fit(start, dataset);
   Trainer trainer(start, dataset.train, dataset.train.size() - p.holdout, p, scope.device());
   const HeldOut monitor = held_out(dataset.train, p.holdout, scope.device());
   Schedule schedule(

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <random>
 #include <vector>
 
@@ -18,7 +17,6 @@
 using namespace espalier;
 using espalier::attack::PixelRange;
 using espalier::testing::NetworkBuilder;
-using espalier::testing::random_dense;
 using espalier::testing::StageBench;
 
 namespace {

@@ -250,13 +250,34 @@ TEST_CASE("a set that is nowhere: one error with the folders and three ways to g
     return;
   }
   StageBench bench("data.idx");
-  const Error error = error_of(bench.set("name", "kmnist"));
+  const Error error = error_of(bench.set("name", "kmnist").lie_in(dir / "p/pipelines"));
   CHECK(error.code() == Code::missing);
   CHECK(contains(error.what(), "data set 'kmnist' is not here: no 'train-images-idx3-ubyte'"));
-  CHECK(contains(error.what(),
-                 "'" + (dir / "one").string() + "', '" + (dir / "two").string() + "', 'data', '/usr/share/datasets'"));
+  CHECK(contains(error.what(), "'" + (dir / "one").string() + "', '" + (dir / "two").string() + "', '" +
+                                   fs::absolute("data").string() + "', '" + (dir / "p/pipelines/data").string() +
+                                   "', '" + (dir / "p/data").string() + "', '"));
+  CHECK(contains(error.what(), "share/espalier/data', '/usr/share/datasets'"));
   CHECK(contains(error.hint(), "it has no Debian package, so run tools/fetch-data kmnist, or copy"));
   CHECK(contains(error.hint(), "data/kmnist"));
+}
+
+TEST_CASE("data beside the pipeline is found from any folder") {
+  const TempDir dir;
+  if (fs::exists("/usr/share/datasets/kmnist")) {
+    MESSAGE("skipped: kmnist is installed here");
+    return;
+  }
+  StageBench bench("data.idx");
+  bench.set("name", "kmnist").lie_in(dir / "project/pipelines");
+  SUBCASE("in the pipeline's own folder") {
+    write(dir / "project/pipelines/data/kmnist/train-images-idx3-ubyte", SmallSet{}.train_images);
+  }
+  SUBCASE("in the project's") {
+    write(dir / "project/data/train-images-idx3-ubyte", SmallSet{}.train_images);
+  }
+  const Error error = error_of(bench);
+  CHECK(error.code() == Code::damaged);  // found, and seen to be another file
+  CHECK(contains(error.what(), dir.path().string() + "/project/"));
 }
 
 TEST_CASE("a file of the right name with other content never passes for the set") {

@@ -76,7 +76,9 @@ Network every_op(std::uint32_t seed) {
   conv2.weight = random_tensor({4, 4, 3, 3}, random);
   conv2.bias = random_tensor({4}, random);
   conv2.padding = {1, 1};
-  // 2x7x8 -> 4x4x6; the branch keeps that shape; the pool makes 4x3x3.
+  const Affine scale{random_tensor({2, 4, 4}, random), random_tensor({2, 4, 4}, random),
+                     random_tensor({2, 4, 4}, random, 0.5F, 2)};
+  // 2x7x8 -> 4x4x6; the branch keeps that shape; the pool makes 4x3x2, the padding 4x4x2.
   return {{2, 7, 8},
           {{"conv1", conv1, {0}},
            {"bn1", testing::random_batch_norm(4, random), {1}},
@@ -85,8 +87,12 @@ Network every_op(std::uint32_t seed) {
            {"add", Add{}, {4, 3}},
            {"relu2", Relu{}, {5}},
            {"pool", AvgPool{.kernel = {2, 3}, .stride = {2, 2}, .padding = {1, 0}}, {6}},
-           {"flatten", Flatten{}, {7}},
-           {"fc", Linear{random_tensor({3, 24}, random), random_tensor({3}, random), {}}, {8}}}};
+           {"pad", Pad{.before = {1, 0}, .after = {0, 0}}, {7}},
+           {"turn", Transpose{{2, 0, 1}}, {8}},
+           {"scale", scale, {9}},
+           {"flatten", Flatten{}, {10}},
+           {"reshape", Reshape{{32}}, {11}},
+           {"fc", Linear{random_tensor({3, 32}, random), random_tensor({3}, random), {}}, {12}}}};
 }
 
 }  // namespace
@@ -215,6 +221,18 @@ TEST_CASE("a data set that does not fit the network is refused with both shapes"
                        "the network takes [1, 28, 28], the images of 'random' are [1, 28, 27]", Error);
   CHECK_THROWS_WITH_AS(measured(network, random_dataset(1, {1, 28, 28}, 7, 14)),
                        "the network has 10 outputs, 'random' has 7 classes", Error);
+}
+
+TEST_CASE("instances that do not fit the network are refused with both shapes") {
+  const Dataset data = random_dataset(1, {1, 1, 2}, 2, 7);
+  Instances wrong = boxes({0.5F, 0.5F});
+  wrong.centres = wrong.centres.reshaped({1, 2, 1, 1});
+  CHECK_THROWS_WITH_AS(measured(three_neurons(), data, {}, &wrong),
+                       "the network takes [1, 1, 2], the instances' centres are [2, 1, 1]", Error);
+  wrong = boxes({0.5F, 0.5F});
+  wrong.centres = floats({1, 1, 1, 4}, {0, 0, 0, 0});  // two boxes' worth of numbers
+  CHECK_THROWS_WITH_AS(measured(three_neurons(), data, {}, &wrong),
+                       "the network takes [1, 1, 2], the instances' centres are [1, 1, 4]", Error);
 }
 
 TEST_CASE("a stop is seen") {

@@ -107,7 +107,7 @@ StageBench full() {
 TEST_CASE("report: what belongs to one variant stands in one row") {
   const StageBench bench = full();
   CHECK(file(bench, "variants.csv") ==
-        "variant,accuracy,\"robustness (fgsm, 0.1)\",remaining "
+        "variant,accuracy,\"robustness (fgsm, 0.1, 2 images)\",remaining "
         "weights\nbaseline,0.8750,0.5000,100\nsparse,0.8750,0.5000,100\n");
   CHECK(file(bench, "verdicts.csv") ==
         "variant,epsilon,solver,radius,robust,counterexample,unknown,timeout,error,of,mean seconds\n"
@@ -119,6 +119,16 @@ TEST_CASE("report: what belongs to one variant stands in one row") {
   CHECK(file(bench, "training.csv") == "epochs,last accuracy,last train loss\n2,0.7500,1\n");
   CHECK(file(bench, "history.csv") == "epoch,accuracy,train loss\n1,0.5000,2\n2,0.7500,1\n");
   CHECK(file(bench, "report.md").find("| baseline | 0.8750 | 0.5000 | 100 |") != std::string::npos);
+}
+
+TEST_CASE("report: shares of different sets of images are kept apart") {
+  Attacks chosen = attacked();
+  chosen.rows.resize(1);
+  StageBench bench("report.page");
+  bench.give("attacks", attacked(), {{"variant", "a"}}).give("attacks", chosen, {{"variant", "a"}}).run();
+  CHECK(file(bench, "variants.csv") ==
+        "variant,\"robustness (fgsm, 0.1, 2 images)\",\"robustness (fgsm, 0.1, 1 image)\"\na,0.5000,0\n");
+  CHECK(file(bench, "report.html").find(R"json("series":"robustness (fgsm, 0.1, 1 image)")json") != std::string::npos);
 }
 
 TEST_CASE("report: the page stands alone and has a place for what the engine adds") {
@@ -139,7 +149,8 @@ TEST_CASE("report: the page stands alone and has a place for what the engine add
 TEST_CASE("report: a plot is drawn of what there is data for, and of nothing else") {
   const std::string html = file(full(), "report.html");
   CHECK(times(html, "<script>espalier_draw(") == 4);
-  CHECK(html.find(R"json({"row":"sparse","series":"robustness (fgsm, 0.1)","value":0.5})json") != std::string::npos);
+  CHECK(html.find(R"json({"row":"sparse","series":"robustness (fgsm, 0.1, 2 images)","value":0.5})json") !=
+        std::string::npos);
   CHECK(html.find(R"({"row":"sparse","size":100.0,"value":0.875})") != std::string::npos);
   CHECK(html.find(R"({"series":"1: train_loss","epoch":2,"value":1.0})") != std::string::npos);
   CHECK(times(html, "<noscript>") == 1);
@@ -149,9 +160,24 @@ TEST_CASE("report: a plot is drawn of what there is data for, and of nothing els
   CHECK(times(file(unknown, "report.html"), "<script>") == 0);
 }
 
+TEST_CASE("report: names that the pipeline gives stand first, in tables and plots") {
+  StageBench bench("report.page");
+  bench.give("history", trained(), {{"axis", "2"}, {"name", "small"}}).give("history", trained(), {{"name", "large"}});
+  bench.run();
+  CHECK(file(bench, "training.csv") ==
+        "name,axis,epochs,last accuracy,last train loss\nsmall,2,2,0.7500,1\nlarge,,2,0.7500,1\n");
+  CHECK(file(bench, "report.html").find(R"({"series":"small, axis 2: train_loss",)") != std::string::npos);
+}
+
+TEST_CASE("report: who passes the page on passes Vega's licence on") {
+  const std::string html = file(full(), "report.html");
+  CHECK(times(html, "Redistributions in binary form must reproduce the above copyright notice") == 1);
+}
+
 TEST_CASE("report: equal inputs give equal bytes") {
   const StageBench a = full();
   const StageBench b = full();
+  CHECK(a.stage().repeatable == Repeatable::exactly);
   for (const auto& f : a.result<Report>("report").files) CHECK(f.bytes == file(b, f.name));
 }
 
@@ -208,6 +234,14 @@ TEST_CASE("report: images are shown with their adversarial version") {
   StageBench asked("report.page");
   asked.give("attacks", attacked()).give("dataset", two_images()).give("instances", others).run();
   CHECK(times(file(asked, "report.html"), "<img ") == 0);
+}
+
+TEST_CASE("report: an image is the same bytes everywhere") {
+  // A black and a white pixel, as made by another program: one stored block, and three checksums.
+  constexpr std::string_view kPng =
+      "src=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAADklEQVR4AQEDAPz/AAD/"
+      "AQIBALcBLvcAAAAASUVORK5CYII=\"";
+  CHECK(times(file(full(), "report.html"), kPng) == 1);
 }
 
 TEST_CASE("report: attacks on other images than the data set's are refused") {

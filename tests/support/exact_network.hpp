@@ -36,7 +36,10 @@ class ExactNetwork {
                      [&](const Conv2d& op) { return convolution(op, in, from, to); },
                      [&](const BatchNorm& op) { return batch_norm(op, in); }, [&](const Relu&) { return relu(in); },
                      [&](const Add&) { return sum(in, all[static_cast<std::size_t>(layer.inputs[1])]); },
-                     [&](const Flatten&) { return in; }, [&](const AvgPool& op) { return average(op, in, from, to); }},
+                     [&](const Flatten&) { return in; }, [&](const AvgPool& op) { return average(op, in, from, to); },
+                     [&](const Affine& op) { return affine(op, in); }, [&](const Reshape&) { return in; },
+                     [&](const Transpose& op) { return transposed(op, in, from, to); },
+                     [&](const Pad& op) { return padded(op, in, from, to); }},
           layer.op));
     }
     return all;
@@ -108,6 +111,39 @@ class ExactNetwork {
       const std::int64_t c = i / area;
       const T spread = number(op.variance, c) + T(op.epsilon);
       out.push_back(number(op.gamma, c) * (in[at(i)] - number(op.mean, c)) / sqrt(spread) + number(op.beta, c));
+    }
+    return out;
+  }
+
+  static Values affine(const Affine& op, Values in) {
+    for (std::int64_t i = 0; i < op.scale.size(); ++i) {
+      const T divisor = op.divisor.empty() ? T(1) : number(op.divisor, i);
+      in[at(i)] = number(op.scale, i) * in[at(i)] / divisor + number(op.shift, i);
+    }
+    return in;
+  }
+
+  /// Every output element by its coordinates, which are those of the input in another order.
+  static Values transposed(const Transpose& op, const Values& in, const Shape& from, const Shape& to) {
+    Values out;
+    for (std::int64_t o = 0; o < element_count(to); ++o) {
+      Shape coordinates(from.size());
+      std::int64_t rest = o;
+      for (std::size_t axis = to.size(); axis-- > 0;) {
+        coordinates[at(op.order[axis])] = rest % to[axis];
+        rest /= to[axis];
+      }
+      std::int64_t i = 0;
+      for (std::size_t axis = 0; axis < from.size(); ++axis) i = i * from[axis] + coordinates[axis];
+      out.push_back(in[at(i)]);
+    }
+    return out;
+  }
+
+  static Values padded(const Pad& op, const Values& in, const Shape& from, const Shape& to) {
+    Values out;
+    for (std::int64_t o = 0; o < element_count(to); ++o) {
+      out.push_back(pixel(in, from, o / (to[1] * to[2]), o / to[2] % to[1] - op.before[0], o % to[2] - op.before[1]));
     }
     return out;
   }

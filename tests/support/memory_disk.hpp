@@ -92,6 +92,13 @@ class MemoryDisk final : public core::Disk {
     files_.insert_or_assign(key_of(path), File{std::string(bytes), bytes.size(), now_ns_});
   }
 
+  /// One bit flips where the file lies: neither its size nor its time tells.
+  void rot(const core::Path& path) {
+    const std::scoped_lock hold(mutex_);
+    std::string& bytes = files_.at(key_of(path)).bytes;
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  }
+
   // Disk.
 
   std::optional<std::string> read(const core::Path& path) override {

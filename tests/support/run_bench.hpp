@@ -47,6 +47,22 @@ class Recorder : public run::Observer {
 using Body = std::function<void(const ParamValues&, Context&)>;
 using Names = std::vector<std::string>;
 
+/// What follows below a node `a` so that it becomes a diamond:
+///   a -- b -- d
+///    \-- c --/
+inline std::string diamond_below(const std::string& a) {
+  return a + R"(
+[fake.add.b]
+in = "a"
+by = 1
+[fake.add.c]
+in = "a"
+by = 2
+[fake.sum.d]
+in = ["b", "c"]
+)";
+}
+
 /// Registry, store on a disk in memory, machine settings and one pipeline.
 class RunBench {
  public:

@@ -32,6 +32,7 @@ class NetworkBuilder {
                       .bias = Tensor::of({outputs}, std::move(bias)),
                       .mask = {}});
   }
+  const Shape& input_shape() const { return input_; }
   Network build() const { return {input_, layers_}; }
 
  private:
@@ -65,10 +66,19 @@ inline Conv2d random_convolution(std::int64_t in, std::int64_t out, std::int64_t
           .padding = {kernel / 2, kernel / 2}};
 }
 
+/// A scale of any sign, with a divisor as normalisations have.
+inline Affine random_affine(const Shape& shape, std::mt19937& random) {
+  return {.scale = random_tensor(shape, random),
+          .shift = random_tensor(shape, random),
+          .divisor = random_tensor(shape, random, 0.2F, 3)};
+}
+
 /// Every operation in one network: convolutions (strided, padded, dilated, grouped), batch norm, two residual sums (one
-/// of a value with itself), average pooling, a dense head.
+/// of a value with itself), average pooling, a normalised input that comes transposed, a dense head.
 inline Network random_residual(std::mt19937& random) {
-  NetworkBuilder builder({2, 6, 5});
+  NetworkBuilder builder({6, 5, 2});
+  builder.add(Transpose{{2, 0, 1}});
+  builder.add(random_affine({2, 6, 5}, random));
   builder.add(random_convolution(2, 4, 3, random));
   builder.add(random_batch_norm(4, random));
   const int trunk = builder.add(Relu{});
@@ -82,13 +92,20 @@ inline Network random_residual(std::mt19937& random) {
   const int joined = builder.add(Add{}, {trunk, branch});
   builder.add(Relu{});
   const int twice = builder.add(Add{}, {joined, joined});
+  builder.add(Pad{.before = {0, 1}, .after = {1, 0}}, {twice});
   Conv2d strided = random_convolution(4, 3, 2, random);
   strided.stride = {2, 1};
-  builder.add(strided, {twice});
+  builder.add(strided);
   builder.add(Relu{});
   builder.add(AvgPool{.kernel = {2, 3}, .stride = {1, 2}, .padding = {1, 0}});
   const int flat = builder.add(Flatten{});
   const std::int64_t width = builder.build().value_shape(flat)[0];
+  builder.add(Reshape{{width, 1}});
+  builder.add(Transpose{{1, 0}});
+  Affine scaled = random_affine({1, width}, random);
+  scaled.divisor = {};
+  builder.add(scaled);
+  builder.add(Reshape{{width}});
   builder.add(random_linear(width, 5, 0.6, random));
   builder.add(Relu{});
   builder.add(random_linear(5, 3, 1, random));

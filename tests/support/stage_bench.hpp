@@ -64,6 +64,7 @@ class StageBench final : public Context {
   const std::vector<std::string>& logged() const { return log_; }
   void request_stop() { stop_ = true; }
   StageBench& use_threads(int count) { return threads_ = count, *this; }
+  StageBench& lie_in(std::filesystem::path folder) { return folder_ = std::move(folder), *this; }
 
   const std::vector<Gathered>& all(std::string_view port) override { return inputs_[std::string(port)]; }
   int threads() const override { return threads_; }
@@ -72,6 +73,7 @@ class StageBench final : public Context {
   void log(std::string_view line) override { log_.emplace_back(line); }
   void progress(double, double) override {}
   const std::filesystem::path& scratch() override { return scratch_; }
+  const std::filesystem::path& folder() const override { return folder_; }
 
  private:
   const Artifact& input(std::string_view port, std::string_view) override {
@@ -93,6 +95,7 @@ class StageBench final : public Context {
   bool stop_ = false;
   int threads_ = 1;
   std::filesystem::path scratch_ = std::filesystem::temp_directory_path();
+  std::filesystem::path folder_ = std::filesystem::current_path();
 };
 
 }  // namespace espalier::testing

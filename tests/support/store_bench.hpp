@@ -53,9 +53,7 @@ inline cache::Action action_of(const cache::Store& store, const std::string& nod
 }
 
 inline cache::Action put(cache::Store& store, const std::string& node, const std::vector<ArtifactPtr>& artifacts) {
-  cache::Action action = action_of(store, node, artifacts);
-  store.put(action, artifacts);
-  return action;
+  return store.put(action_of(store, node, artifacts), artifacts);
 }
 
 inline double loaded_num(cache::Store& store, const Digest& content) {

@@ -43,12 +43,15 @@ void blas() {
   }
   say("BLAS", fmt::format("{:.0f} GFLOP/s on one core (float, 512 x 512), {} kernels, {}", speed.gflops,
                           speed.kernels.empty() ? "unnamed" : speed.kernels, speed.library));
-  const bool modern = core::cpu_capability() != "sse2";
-  if (modern && !(speed.gflops > kSlowGflops)) {
-    const char* forced = std::getenv("OPENBLAS_CORETYPE");
-    advise(fmt::format(
-        "slow for an {} core: OPENBLAS_CORETYPE is '{}'; unset it so that espalier chooses, or install OpenBLAS",
-        core::cpu_capability(), forced ? forced : ""));
+  const std::string cpu = core::cpu_capability();
+  const char* core_type = std::getenv("OPENBLAS_CORETYPE");
+  if (core::are_older_kernels(speed.kernels, cpu)) {
+    advise(
+        fmt::format("{} kernels do not use what an {} core can do: OPENBLAS_CORETYPE is '{}'; unset it so that "
+                    "espalier chooses",
+                    speed.kernels, cpu, core_type ? core_type : ""));
+  } else if (cpu != "sse2" && !(speed.gflops > kSlowGflops)) {
+    advise(fmt::format("slow for an {} core: install OpenBLAS (apt-get install libopenblas0-pthread)", cpu));
   }
 }
 
@@ -70,6 +73,7 @@ class Dry final : public Context {
   void log(std::string_view) override {}
   void progress(double, double) override {}
   const std::filesystem::path& scratch() override { return scratch_; }
+  const std::filesystem::path& folder() const override { return folder_; }
 
  private:
   const Artifact& input(std::string_view port, std::string_view) override {
@@ -79,6 +83,7 @@ class Dry final : public Context {
   void set_output(std::string_view, ArtifactPtr) override {}
   std::vector<Gathered> none_;
   std::filesystem::path scratch_ = std::filesystem::temp_directory_path();
+  std::filesystem::path folder_ = std::filesystem::current_path();
 };
 
 void data_sets(const Workshop& workshop) {

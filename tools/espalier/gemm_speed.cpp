@@ -7,6 +7,8 @@
 
 #include <dlfcn.h>
 
+#include "core/blas.hpp"
+
 namespace espalier::cli {
 namespace {
 
@@ -35,20 +37,18 @@ double best_gflops(Sgemm sgemm) {
 
 GemmSpeed measure_gemm() {
   GemmSpeed speed;
-  void* library = dlopen("libblas.so.3", RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
+  const core::Blas& blas = core::blas();
+  if (blas.library == nullptr) {
     speed.failure = "libblas.so.3 cannot be loaded";
     return speed;
   }
-  auto sgemm = reinterpret_cast<Sgemm>(dlsym(library, "cblas_sgemm"));
+  auto sgemm = reinterpret_cast<Sgemm>(dlsym(blas.library, "cblas_sgemm"));
   if (sgemm == nullptr) {
     speed.failure = "libblas.so.3 has no cblas_sgemm";
     return speed;
   }
-  Dl_info where{};
-  if (dladdr(reinterpret_cast<void*>(sgemm), &where) != 0 && where.dli_fname != nullptr)
-    speed.library = where.dli_fname;
-  if (auto core = reinterpret_cast<char* (*)()>(dlsym(library, "openblas_get_corename"))) speed.kernels = core();
+  speed.library = blas.file;
+  if (auto core = reinterpret_cast<char* (*)()>(dlsym(blas.library, "openblas_get_corename"))) speed.kernels = core();
   speed.gflops = best_gflops(sgemm);
   return speed;
 }

@@ -12,7 +12,6 @@ struct GemmSpeed {
   std::string kernels;  ///< what OpenBLAS says of the kernels it picked; empty for another BLAS
   std::string failure;  ///< why nothing could be measured; empty when it could
 };
-/// Loads the BLAS that LibTorch uses (libblas.so.3) at run time: the program itself links none.
 GemmSpeed measure_gemm();
 
 }  // namespace espalier::cli

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line: a table of commands and their flags. What a command does is in the file named after it.
+#include <csignal>
 #include <cstdio>
 #include <functional>
 
@@ -9,10 +10,18 @@
 #include <espalier/error.hpp>
 
 #include "core/machine.hpp"
+#include "core/text.hpp"
 #include "options.hpp"
+#include "pages.hpp"
 
 namespace espalier::cli {
 namespace {
+
+/// An option that takes one of a few words.
+CLI::Option* add_choice(CLI::App& command, const char* name, std::string& value, const char* what,
+                        const std::vector<std::string>& choices) {
+  return command.add_option(name, value, what)->check(CLI::IsMember(choices))->option_text(core::join(choices, "|"));
+}
 
 void add_store(CLI::App& command, Options& o) {
   command
@@ -26,30 +35,35 @@ void add_plugin_path(CLI::App& command, Options& o) {
       ->type_name("PATH");
 }
 
+void add_retry(CLI::App& command, Options& o) {
+  add_choice(
+      command, "--retry", o.retry,
+      "ask again where a verifier ran out of time, or where a verdict is `error`; what failed to run always runs "
+      "again",
+      {"timeout", "failed"});
+}
+
 void add_pipeline(CLI::App& command, Options& o) {
-  command.add_option("pipeline", o.pipeline, "the experiment, a TOML file")->required()->type_name("PIPELINE");
-  command.add_option("--set", o.sets, "change a parameter of a node for this call: NODE.PARAM=VALUE; may be repeated")
+  command.add_option("PIPELINE", o.pipeline, "the experiment, a TOML file")->option_text(" ");
+  command.add_option("--set", o.sets, "change a parameter of a node for this call; may be repeated")
       ->type_name("NODE.PARAM=VALUE");
-  command
-      .add_option("--trust",
-                  "what says that a stage is the same: 'revision' (its declared number) or 'binary' (its library)")
-      ->check(CLI::IsMember({"revision", "binary"}))
-      ->each([&o](const std::string& value) { o.trust_binary = value == "binary"; });
+  add_choice(command, "--trust", o.trust,
+             "what says that a stage is the same: its declared revision or its library's bytes",
+             {"revision", "binary"});
   add_store(command, o);
   add_plugin_path(command, o);
 }
 
 void add_run_flags(CLI::App& command, Options& o) {
-  command.add_option("-j,--jobs", o.jobs, "nodes at a time (default: one a core)")->check(CLI::Range(1, 4096));
+  command.add_option("-j,--jobs", o.jobs, "nodes at a time (default: one a core)")
+      ->check(CLI::Range(1, 4096))
+      ->option_text("N");
   command.add_option("--only", o.only, "run only nodes whose name matches, and what they need")->type_name("NODE_GLOB");
   command.add_option("--force", o.force, "run matching nodes even when their result is there")->type_name("NODE_GLOB");
   command.add_flag("--fail-fast", o.fail_fast, "stop at the first failure (default: everything independent goes on)");
-  command
-      .add_option("--retry", o.retry,
-                  "'timeout': ask again where a verifier ran out of time; 'failed': what failed runs again anyway")
-      ->check(CLI::IsMember({"timeout", "failed"}));
-  command.add_option("--progress", o.progress, "auto, tty, plain, json or none")
-      ->check(CLI::IsMember({"auto", "tty", "plain", "json", "none"}));
+  add_retry(command, o);
+  add_choice(command, "--executor", o.executor, "where nodes run; 'slurm' is not built yet", {"local", "slurm"});
+  add_choice(command, "--progress", o.progress, "how it is shown what runs", {"auto", "tty", "plain", "json", "none"});
   command.add_flag("--json", o.json, "one JSON object about the run on stdout, nothing else there");
 }
 
@@ -70,20 +84,20 @@ void add_pipeline_commands(CLI::App& app, Options& o, Command& chosen) {
   add_pipeline(*plan, o);
   plan->add_option("--only", o.only, "only nodes whose name matches, and what they need")->type_name("NODE_GLOB");
   plan->add_option("--force", o.force, "as if matching nodes had to run")->type_name("NODE_GLOB");
-  plan->add_option("--retry", o.retry, "as for run")->check(CLI::IsMember({"timeout", "failed"}));
+  add_retry(*plan, o);
   CLI::App* explain =
       add(app, "explain", "say why a node would or would not run, with both values", explain_command, chosen);
   add_pipeline(*explain, o);
-  explain->add_option("node", o.node, "one node (default: every node that is not up to date)")->type_name("NODE");
+  explain->add_option("NODE", o.node, "one node (default: every node that is not up to date)")->option_text(" ");
   CLI::App* graph = add(app, "graph", "draw the pipeline", graph_command, chosen);
   add_pipeline(*graph, o);
-  graph->add_option("-f,--format", o.format, "dot, mermaid or svg")->check(CLI::IsMember({"dot", "mermaid", "svg"}));
+  add_choice(*graph, "-f,--format", o.format, "what to draw it as", {"dot", "mermaid", "svg"});
   graph->add_option("-o,--output", o.output, "file to write (default: stdout)")->type_name("FILE");
 }
 
 void add_reference_commands(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* list = add(app, "list", "list stages, or describe one", list_command, chosen);
-  list->add_option("stage", o.stage, "a stage, 'prune.neurons' say")->type_name("STAGE");
+  list->add_option("STAGE", o.stage, "a stage, 'prune.neurons' say")->option_text(" ");
   list->add_flag("--plugins", o.list_plugins, "which plugin libraries were taken or refused, and why");
   list->add_flag("--markdown", o.markdown, "the whole reference as Markdown");
   add_plugin_path(*list, o);
@@ -96,35 +110,105 @@ void add_reference_commands(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* fresh = app.add_subcommand("new", "start something of your own");
   fresh->require_subcommand(1);
   CLI::App* plugin = add(*fresh, "plugin", "a plugin that builds and passes its own test", new_plugin_command, chosen);
-  plugin->add_option("folder", o.folder, "a new folder; its name becomes the plugin's")->required()->type_name("DIR");
+  plugin->add_option("DIR", o.folder, "a new folder; its name becomes the plugin's")->required()->option_text(" ");
 }
 
-void add_store_commands(CLI::App& app, Options& o, Command& chosen) {
+void add_record_commands(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* show = add(app, "show", "look at a stored artifact", show_command, chosen);
-  show->add_option("artifact", o.artifact, "a node of the newest run, NODE.PORT, or the first digits of a digest")
+  show->add_option("ARTIFACT", o.artifact, "a node of the newest run, NODE.PORT, or the first digits of a digest")
       ->required()
-      ->type_name("ARTIFACT");
-  add_store(*show, o);
-  add_plugin_path(*show, o);
+      ->option_text(" ");
   CLI::App* runs = add(app, "runs", "list runs, or show one", runs_command, chosen);
-  runs->add_option("run", o.run, "a run's id, or the end of it")->type_name("RUN");
-  add_store(*runs, o);
-  CLI::App* store = app.add_subcommand("store", "the artifact store");
-  store->require_subcommand(1);
-  for (CLI::App* command :
-       {add(*store, "ls", "what is kept, how big, and what made it", store_list_command, chosen),
-        add(*store, "verify", "read everything and check every digest", store_verify_command, chosen)}) {
+  runs->add_option("RUN", o.run, "a run's id, or an unambiguous part of it")->option_text(" ");
+  CLI::App* diff = add(app, "diff", "compare two runs: parameters, metrics, verdicts", diff_command, chosen);
+  diff->add_option("RUN", o.runs, "two runs, each by its id or an unambiguous part of it")
+      ->required()
+      ->expected(2)
+      ->option_text(" ");
+  for (CLI::App* command : {show, runs, diff}) {
     add_store(*command, o);
     add_plugin_path(*command, o);
   }
+}
+
+void add_store_commands(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* store = app.add_subcommand("store", "the artifact store");
+  store->require_subcommand(1);
+  CLI::App* ls = add(*store, "ls", "what is kept, how big, and what made it", store_list_command, chosen);
+  CLI::App* verify = add(*store, "verify", "read everything and check every digest", store_verify_command, chosen);
   CLI::App* gc =
       add(*store, "gc", "say what no run names any more, and remove it with --yes", store_gc_command, chosen);
   gc->add_option("--keep", o.keep,
                  "keep only what the newest run of these pipelines names (default: what any run names)")
       ->type_name("PIPELINE");
   gc->add_flag("--yes", o.yes, "remove it");
-  add_store(*gc, o);
-  add_plugin_path(*gc, o);
+  CLI::App* to = add(*store, "export", "copy runs and their results to a folder, which is then a store itself",
+                     store_export_command, chosen);
+  to->add_option("DIR", o.folder, "the folder, new or made by an earlier export")->required()->option_text(" ");
+  to->add_option("RUN", o.runs, "runs, each by its id or an unambiguous part of it (default: all)")->option_text(" ");
+  CLI::App* from =
+      add(*store, "import", "copy all runs and results of another store into this one", store_import_command, chosen);
+  from->add_option("DIR", o.folder, "the other store")->required()->option_text(" ");
+  for (CLI::App* command : {ls, verify, gc, to, from}) {
+    add_store(*command, o);
+    add_plugin_path(*command, o);
+  }
+}
+
+/// For packages and shells, not for people: `--help` leaves them out.
+void add_hidden_commands(CLI::App& app, Options& o, Command& chosen) {
+  const auto with_app = [&app](int (*body)(const CLI::App&, const Options&)) {
+    return [&app, body](const Options& options) { return body(app, options); };
+  };
+  CLI::App* pages = add(app, "pages", "print the man page or a completion script", with_app(pages_command), chosen);
+  pages->add_option("PAGE", o.page)->required()->check(CLI::IsMember({"man", "bash", "zsh", "fish"}));
+  CLI::App* complete = add(app, "complete", "print what may stand next", with_app(complete_command), chosen);
+  complete->add_option("WORD", o.words);
+  for (CLI::App* hidden : {pages, complete}) hidden->group("");
+}
+
+/// "espalier store gc", as far as the command line got.
+std::string command_used(const CLI::App& app) {
+  std::string out = app.get_name();
+  const CLI::App* at = &app;
+  for (auto used = at->get_subcommands(); !used.empty(); used = at->get_subcommands()) {
+    at = used.front();
+    out += " " + at->get_name();
+  }
+  return out;
+}
+
+void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* verify = add(app, "verify", "one verification question, no pipeline", verify_command, chosen);
+  verify->add_option("model", o.model, "the network, an ONNX file, plain or gzipped")
+      ->required()
+      ->type_name("MODEL.onnx");
+  verify->add_option("property", o.property, "what it must never do, a VNN-LIB file, plain or gzipped")
+      ->required()
+      ->type_name("PROPERTY.vnnlib");
+  verify->add_option("--timeout", o.timeout_s, "wall clock seconds, start-up included")
+      ->required()
+      ->type_name("SECONDS");
+  verify->add_option("--verifier", o.verifier, "the plugin whose stage 'property' is asked (default: crown)")
+      ->type_name("PLUGIN");
+  verify->add_option("--device", o.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  verify->add_option("--threads", o.threads, "processor threads (default: one a core)")->check(CLI::Range(1, 4096));
+  verify->add_flag("--json", o.json, "one JSON object on stdout in place of the answer, nothing else there");
+  verify->add_option("--witness", o.witness, "file to write the counterexample to")->type_name("FILE");
+  verify->add_option("--proof", o.proof, "file to write a proof to, where the verifier makes one")->type_name("FILE");
+  add_plugin_path(*verify, o);
+}
+
+void add_model_commands(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* info = add(app, "info", "describe a network's layers, shapes and sizes", info_command, chosen);
+  info->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+      ->required()
+      ->type_name("MODEL");
+  CLI::App* convert = add(app, "convert", "write a network as another kind of file", convert_command, chosen);
+  convert->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+      ->required()
+      ->type_name("MODEL");
+  convert->add_option("output", o.output, "the file to write: .onnx or .h5")->required()->type_name("FILE");
 }
 
 int main_guarded(int argc, char** argv) {
@@ -133,20 +217,25 @@ int main_guarded(int argc, char** argv) {
       "espalier"};
   app.set_version_flag("--version", std::string("espalier ") + core::kVersion);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::help);
   Options options;
   Command chosen;
   add_pipeline_commands(app, options, chosen);
+  add_record_commands(app, options, chosen);
   add_store_commands(app, options, chosen);
+  add_verify_command(app, options, chosen);
   add_reference_commands(app, options, chosen);
+  add_model_commands(app, options, chosen);
+  add_hidden_commands(app, options, chosen);
+  app.footer(footer_text());  // last: commands that are added later take it over
+  if (argc < 2) {
+    fmt::print(stderr, "{}", app.help());
+    return kBadRequest;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    const CLI::App* at = &app;
-    for (auto used = at->get_subcommands(); !used.empty(); used = at->get_subcommands()) at = used.front();
-    fmt::print(stderr, "espalier: {}\ntry '{} --help'\n", e.what(),
-               at == &app ? "espalier" : "espalier " + at->get_name());
+    fmt::print(stderr, "espalier: {}\ntry '{} --help'\n", e.what(), command_used(app));
     return kBadRequest;
   }
   return chosen(options);
@@ -156,6 +245,7 @@ int main_guarded(int argc, char** argv) {
 }  // namespace espalier::cli
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);                  // a file that grows too large is a failed write with a message
   espalier::core::configure_numeric_libraries();  // before any plugin brings in BLAS
   try {
     return espalier::cli::main_guarded(argc, argv);

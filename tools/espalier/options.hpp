@@ -12,7 +12,7 @@ struct Options {
   std::string store;                     ///< --store; empty: $ESPALIER_STORE, else .espalier beside the pipeline
   std::vector<std::string> plugin_path;  ///< --plugin-path
   std::vector<std::string> sets;         ///< --set NODE.PARAM=VALUE
-  bool trust_binary = false;             ///< --trust binary
+  std::string trust = "revision";        ///< --trust revision|binary
 
   // run
   int jobs = 0;
@@ -22,18 +22,32 @@ struct Options {
   std::string retry;              ///< "", "timeout" or "failed"
   std::string progress = "auto";  ///< auto, tty, plain, json, none
   bool json = false;
+  std::string executor = "local";  ///< local or slurm
 
-  std::string node;               ///< explain, show
-  std::string format = "svg";     ///< graph
-  std::string stage;              ///< list
-  bool list_plugins = false;      ///< list --plugins
-  bool markdown = false;          ///< list --markdown
-  std::string output;             ///< schema -o, graph -o
-  std::string artifact;           ///< show
-  std::string run;                ///< runs ID
-  std::vector<std::string> keep;  ///< store gc --keep PIPELINE
-  bool yes = false;               ///< store gc --yes
-  std::string folder;             ///< new plugin DIR
+  std::string node;                ///< explain, show
+  std::string format = "svg";      ///< graph
+  std::string stage;               ///< list
+  bool list_plugins = false;       ///< list --plugins
+  bool markdown = false;           ///< list --markdown
+  std::string output;              ///< schema -o, graph -o, convert IN OUT
+  std::string model;               ///< info MODEL, convert IN
+  std::string artifact;            ///< show
+  std::string run;                 ///< runs ID
+  std::vector<std::string> runs;   ///< diff RUN RUN, store export RUN...
+  std::vector<std::string> keep;   ///< store gc --keep PIPELINE
+  bool yes = false;                ///< store gc --yes
+  std::string folder;              ///< new plugin DIR, store export|import DIR
+  std::string page;                ///< pages: man, bash, zsh, fish
+  std::vector<std::string> words;  ///< complete: what stands on the command line
+
+  // verify
+  std::string property;            ///< VNN-LIB
+  std::string verifier = "crown";  ///< the plugin whose stage `property` is asked
+  double timeout_s = 0;
+  std::string device = "auto";  ///< auto, cpu, cuda
+  int threads = 0;              ///< 0: one a core
+  std::string witness;          ///< --witness FILE
+  std::string proof;            ///< --proof FILE
 };
 
 /// Exit codes users and scripts rely on.
@@ -51,10 +65,16 @@ int list_command(const Options& options);
 int schema_command(const Options& options);
 int show_command(const Options& options);
 int runs_command(const Options& options);
+int diff_command(const Options& options);
 int store_list_command(const Options& options);
 int store_gc_command(const Options& options);
 int store_verify_command(const Options& options);
+int store_export_command(const Options& options);
+int store_import_command(const Options& options);
 int doctor_command(const Options& options);
 int new_plugin_command(const Options& options);
+int verify_command(const Options& options);
+int info_command(const Options& options);
+int convert_command(const Options& options);
 
 }  // namespace espalier::cli

@@ -46,13 +46,15 @@ Digest state_of(const pipeline::Plan& plan, const std::vector<std::optional<Dige
 /// Up to so many nodes are named with their reason before a run; `explain` tells about all.
 constexpr int kReasonsShown = 8;
 
+/// Of nodes that have a result already: what never ran needs no reason.
 void say_why(Session& session, const run::Resolution& resolution, const Options& options) {
   if (options.progress == "none" || options.progress == "json") return;
-  if (!session.workshop.runs.latest(session.plan.name())) return;  // a first run needs no reasons
+  const auto& before = session.last_run();
+  if (!before) return;
   int shown = 0;
   int left = 0;
   for (std::size_t i = 0; i < resolution.state.size(); ++i) {
-    if (resolution.state[i] != run::Known::will_run) continue;
+    if (resolution.state[i] != run::Known::will_run || !before->keys.contains(session.plan.nodes()[i].name)) continue;
     if (shown == kReasonsShown) {
       ++left;
       continue;
@@ -78,18 +80,38 @@ std::unique_ptr<run::Observer> progress_display(const Options& options, const co
   return std::make_unique<run::ProgressPlain>(std::cerr, log_folder);
 }
 
-void note_nodes(const Session& session, const run::RunReport& report, cache::RunRecord& record,
-                const std::optional<cache::RunRecord>& before) {
+/// What is known of a run before it starts. Nodes that have still to run keep the keys of the run before, so that
+/// `explain` can compare even when this run never ends.
+cache::RunRecord opening_record(Session& session, const run::Resolution& resolution, const Options& options) {
+  const auto& before = session.last_run();
+  cache::RunRecord record;
+  record.id = session.workshop.runs.new_id(session.plan.name());
+  record.pipeline = session.plan.name();
+  record.file = options.pipeline;
+  record.started = core::utc_now();
+  record.outcome = cache::kUnfinished;
+  record.total = static_cast<int>(session.plan.nodes().size());
+  if (before && !options.only.empty()) record.keys = before->keys;  // the rest is still what the pipeline made last
+  for (std::size_t i = 0; i < resolution.state.size(); ++i) {
+    const std::string& name = session.plan.nodes()[i].name;
+    const bool is_hit = resolution.state[i] == run::Known::hit;
+    record.hit += is_hit ? 1 : 0;
+    if (is_hit) {
+      record.keys[name] = resolution.keys[i]->hex();
+    } else if (before && before->keys.contains(name)) {
+      record.keys[name] = before->keys.at(name);
+    }
+  }
+  return record;
+}
+
+void note_nodes(const Session& session, const run::RunReport& report, cache::RunRecord& record) {
   for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
     const std::string& name = session.plan.nodes()[i].name;
     const auto& outcome = report.outcomes[i];
     const bool is_there =
         outcome && (std::holds_alternative<run::Hit>(*outcome) || std::holds_alternative<run::Ran>(*outcome));
-    if (is_there && report.keys[i]) {
-      record.keys[name] = report.keys[i]->hex();
-    } else if (before && before->keys.contains(name)) {
-      record.keys[name] = before->keys.at(name);  // what it was made from last, so that `explain` can still compare
-    }
+    if (is_there && report.keys[i]) record.keys[name] = report.keys[i]->hex();
     if (!outcome) continue;
     if (const auto* ran = std::get_if<run::Ran>(&*outcome)) record.node_seconds[name] = ran->seconds;
     if (const auto* failed = std::get_if<run::Failed>(&*outcome)) record.failures[name] = failed->message;
@@ -135,27 +157,30 @@ std::optional<Summary> nothing_to_do(Session& session, const run::Resolution& re
     if (known != run::Known::hit) return std::nullopt;
   }
   const auto latest = session.workshop.runs.latest(session.plan.name());
-  if (!latest || latest->state != state_of(session.plan, resolution.keys)) return std::nullopt;
-  auto record = session.workshop.runs.read(latest->id);
-  if (!record || record->outcome != "ok") return std::nullopt;
+  if (!latest || latest->outcome != "ok") return std::nullopt;
+  if (latest->state != state_of(session.plan, resolution.keys)) return std::nullopt;
   Summary summary;
-  summary.record = std::move(*record);
+  summary.record.id = latest->id;
+  summary.record.pipeline = session.plan.name();
+  summary.record.reports = latest->reports;
   for (const std::string& report : summary.record.reports) {
     const core::Path path = session.workshop.store.root() / report;
     if (!session.workshop.disk.stat(path)) return std::nullopt;
     summary.reports.push_back(std::filesystem::absolute(path).lexically_normal().string());
   }
   summary.record.total = summary.record.hit = static_cast<int>(session.plan.nodes().size());
-  summary.record.ran = 0;
   return summary;
 }
 
 Summary execute(Session& session, run::Resolution resolution, const Options& options) {
   Workshop& workshop = session.workshop;
-  const std::string id = workshop.runs.new_id(session.plan.name());
-  const core::Path folder = workshop.runs.folder(id);
-  const auto latest = workshop.runs.latest(session.plan.name());
-  const auto before = latest ? workshop.runs.read(latest->id) : std::nullopt;
+  Summary summary;
+  cache::RunRecord& record = summary.record;
+  record = opening_record(session, resolution, options);
+  const bool all_there = record.hit == record.total;
+  // A store that cannot keep a note of a few lines cannot keep results: better to know before anything runs.
+  if (!all_there) workshop.runs.write(record);
+  const core::Path folder = workshop.runs.folder(record.id);
   session.run_options.log_folder = folder / "logs";
   session.run_options.expected_seconds = workshop.runs.expected_seconds(session.plan.name());
 
@@ -164,26 +189,18 @@ Summary execute(Session& session, run::Resolution resolution, const Options& opt
   run::MultiObserver observers;
   observers.add(events);
   observers.add(*display);
-  Summary summary;
-  summary.record.id = id;
-  summary.record.started = core::utc_now();
   const run::StopOnSignal signals([](std::string_view text) { fmt::print(stderr, "\n{}\n", text); });
   const run::RunReport report =
       run::execute(session.plan, workshop.registry, workshop.store, session.surroundings, session.lanes,
                    session.run_options, std::move(resolution), observers, signals.token());
-  workshop.store.save_index();
 
-  cache::RunRecord& record = summary.record;
-  record.pipeline = session.plan.name();
-  record.file = options.pipeline;
   record.outcome = report.interrupted ? "interrupted" : exit_code_of(report) == kOk ? "ok" : "failed";
-  record.total = static_cast<int>(session.plan.nodes().size());
   record.hit = report.hit;
   record.ran = report.ran;
   record.failed = report.failed;
   record.skipped = report.skipped;
   record.state = state_of(session.plan, report.keys);
-  note_nodes(session, report, record, before);
+  note_nodes(session, report, record);
   summary.exit_code = exit_code_of(report);
   summary.reports = export_reports(session, report, folder);
   const core::Path root = std::filesystem::absolute(workshop.store.root()).lexically_normal();
@@ -217,6 +234,10 @@ void print_reports(const Summary& summary) {
 
 int run_command(const Options& options) {
   const auto begin = Clock::now();
+  if (options.executor != "local") {
+    throw Error(Code::request, fmt::format("this espalier has no executor '{}', only 'local'", options.executor),
+                "leave --executor out; inside an allocation, 'srun espalier run' uses its cores and devices");
+  }
   const auto session = Session::open(options);
   if (!session) return kBadRequest;
   run::Resolution resolution = session->resolve();
@@ -236,8 +257,7 @@ int run_command(const Options& options) {
       fmt::print(stderr, "warning: the run is not recorded: {}; {}\n", e.what(), e.hint());
     }
   } else if (options.progress != "none" && !options.json) {
-    fmt::print(stderr, "nothing to run: {} nodes are up to date ({})\n", summary->record.total,
-               core::duration_text(took.count()));
+    fmt::print(stderr, "nothing to run: {} nodes are up to date\n", summary->record.total);
   }
   if (options.json) {
     print_json(*summary);

@@ -9,15 +9,12 @@
 #include <fmt/format.h>
 
 #include "cache/explanation.hpp"
+#include "core/blas.hpp"
 #include "core/machine.hpp"
+#include "core/text.hpp"
 
 namespace espalier::cli {
 namespace {
-
-core::Path folder_of(const std::string& file) {
-  const core::Path parent = core::Path(file).parent_path();
-  return parent.empty() ? core::Path(".") : parent;
-}
 
 /// Digests of files that `.file()` parameters name, each read once a run.
 std::function<Digest(const std::string&)> remembering_file_digests(core::Disk& disk) {
@@ -59,6 +56,31 @@ std::vector<bool> chosen(const pipeline::Plan& plan, const std::vector<std::stri
   return out;
 }
 
+/// TOML files of a folder, for someone who named none or a wrong one.
+std::vector<std::string> pipelines_in(core::Disk& disk, const core::Path& folder) {
+  std::vector<std::string> out;
+  for (const std::string& name : disk.list(folder.empty() ? "." : folder)) {
+    if (name.ends_with(".toml")) out.push_back((folder / name).string());
+  }
+  return out;
+}
+
+std::string pipeline_text(core::Disk& disk, const std::string& file) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(file, unknown)) {
+    throw Error(Code::request, fmt::format("'{}' is a folder, not a pipeline", file), "name a file in it");
+  }
+  if (!file.empty()) {
+    if (auto text = disk.read(file)) return *std::move(text);
+  }
+  const auto here = pipelines_in(disk, core::Path(file).parent_path());
+  const std::string known = here.empty() ? "a pipeline is a TOML file of sections like [data.idx.fashion]; "
+                                           "'espalier list' shows the stages"
+                                         : "here are: " + core::quoted_list(here);
+  if (file.empty()) throw Error(Code::request, "no pipeline is given", known);
+  throw Error(Code::request, fmt::format("there is no pipeline '{}'{}", file, core::did_you_mean(file, here)), known);
+}
+
 }  // namespace
 
 core::Path store_root(const Options& options, const core::Path& beside) {
@@ -74,28 +96,31 @@ Workshop::Workshop(const Options& options, const core::Path& beside)
       store(disk, store_root(options, beside), registry),
       runs(disk, store_root(options, beside)) {}
 
+void Workshop::say_when_empty() {
+  if (!disk.list(store.root()).empty()) return;
+  fmt::print(stderr, "note: there is no store '{}' yet; a run makes one, and --store names another\n",
+             store.root().string());
+}
+
 Session::Session(const Options& options, const core::Path& folder)
     : workshop(options, folder), lanes(run::default_lanes(options.jobs)) {
   surroundings.machine = core::numeric_surroundings();
-  surroundings.trust_binary = options.trust_binary;
+  surroundings.blas = [] { return core::blas().version; };
+  surroundings.trust_binary = options.trust == "binary";
   surroundings.lane = [this](const StageSpec& stage) { return threads_and_device(lanes, stage); };
   surroundings.file_digest = remembering_file_digests(workshop.disk);
 }
 
 std::unique_ptr<Session> Session::open(const Options& options) {
-  std::unique_ptr<Session> session(new Session(options, folder_of(options.pipeline)));
+  std::unique_ptr<Session> session(new Session(options, core::Path(options.pipeline).parent_path()));
   bool bad_plugin = false;
   for (const plugin::Refused& refused : session->workshop.refused) {
     fmt::print(stderr, "{}: {}\n", refused.named_explicitly ? "error" : "warning", refused.why);
     bad_plugin |= refused.named_explicitly;
   }
-  const auto text = session->workshop.disk.read(options.pipeline);
-  if (!text) {
-    fmt::print(stderr, "espalier: there is no pipeline '{}'\n", options.pipeline);
-    return nullptr;
-  }
+  const std::string text = pipeline_text(session->workshop.disk, options.pipeline);
   Diagnostics findings;
-  session->document = pipeline::Document::parse(options.pipeline, *text, findings);
+  session->document = pipeline::Document::parse(options.pipeline, text, findings);
   for (const std::string& assignment : options.sets) session->document.set(assignment, findings);
   auto plan = pipeline::Plan::build(session->document, session->workshop.registry, findings);
   if (plan && !options.only.empty()) {
@@ -107,24 +132,34 @@ std::unique_ptr<Session> Session::open(const Options& options) {
     plan = plan->restricted_to(nodes);
   }
   if (plan && !options.force.empty()) session->run_options.force = chosen(*plan, options.force, "--force", findings);
-  if (print(findings, *text) || !plan || bad_plugin) return nullptr;
+  if (print(findings, text) || !plan || bad_plugin) return nullptr;
   session->plan = std::move(*plan);
   session->run_options.fail_fast = options.fail_fast;
   session->run_options.retry_timeout = options.retry == "timeout";
+  session->run_options.retry_failed = options.retry == "failed";
   return session;
 }
 
 run::Resolution Session::resolve() {
-  return run::resolve(plan, workshop.registry, workshop.store, surroundings, run_options);
+  run::Resolution resolution = run::resolve(plan, workshop.registry, workshop.store, surroundings, run_options);
+  for (const cache::Store::Problem& problem : workshop.store.take_found_damaged()) {
+    fmt::print(stderr, "warning: {}; what made it runs again\n", problem.text);
+  }
+  workshop.store.save_index();  // what was read to see whether it is whole is not read again
+  return resolution;
 }
 
-std::optional<cache::Ingredients> Session::last_ingredients(int node) {
+const std::optional<cache::RunRecord>& Session::last_run() {
   if (!std::exchange(last_run_read_, true)) {
     if (const auto latest = workshop.runs.latest(plan.name())) last_run_ = workshop.runs.read(latest->id);
   }
-  if (!last_run_) return std::nullopt;
-  const auto key = last_run_->keys.find(plan.nodes()[static_cast<std::size_t>(node)].name);
-  if (key == last_run_->keys.end()) return std::nullopt;
+  return last_run_;
+}
+
+std::optional<cache::Ingredients> Session::last_ingredients(int node) {
+  if (!last_run()) return std::nullopt;
+  const auto key = last_run()->keys.find(plan.nodes()[static_cast<std::size_t>(node)].name);
+  if (key == last_run()->keys.end()) return std::nullopt;
   const auto digest = Digest::from_hex(key->second);
   const auto action = digest ? workshop.store.action(*digest) : std::nullopt;
   return action ? std::optional(action->ingredients) : std::nullopt;
@@ -179,9 +214,11 @@ std::string why(Session& session, const run::Resolution& resolution, int node) {
   if (!resolution.ingredients[i]) return text + "  one of its files cannot be read\n";
   if (!then) return text + "  there is no earlier result of a node of this name in this store\n";
   if (*then == *resolution.ingredients[i]) {
-    const bool retry = session.run_options.retry_timeout && session.workshop.store.lookup(*resolution.keys[i]);
-    return text + (retry ? "  --retry timeout, and it holds verdicts 'timeout'\n"
-                         : "  nothing changed, but its result is no longer in the store\n");
+    if (!session.workshop.store.lookup(*resolution.keys[i])) {
+      return text + "  nothing changed, but its result is no longer in the store\n";
+    }
+    return text + (session.run_options.retry_timeout ? "  --retry timeout, and it holds verdicts 'timeout'\n"
+                                                     : "  --retry failed, and it holds verdicts 'error'\n");
   }
   for (const cache::Reason& reason : cache::differences(*then, *resolution.ingredients[i])) {
     const Span place = reason.parameter.empty() ? Span{} : session.plan.place_of(node, reason.parameter);

@@ -25,7 +25,7 @@ core::Path store_root(const Options& options, const core::Path& beside);
 
 /// Plugins and store, for commands that need no pipeline.
 struct Workshop {
-  explicit Workshop(const Options& options, const core::Path& beside = ".");
+  explicit Workshop(const Options& options, const core::Path& beside = {});
   Workshop(const Workshop&) = delete;
   Workshop& operator=(const Workshop&) = delete;
 
@@ -34,7 +34,13 @@ struct Workshop {
   std::vector<plugin::Refused> refused;
   cache::Store store;
   cache::RunLog runs;
+
+  /// A note on stderr when nothing was ever kept there, for commands that would otherwise show nothing.
+  void say_when_empty();
 };
+
+/// A run by its id, or by an unambiguous part of it. Throws Error(request).
+cache::RunRecord find_run(Workshop& workshop, const std::string& wanted);
 
 /// A pipeline that was read and checked, with everything needed to resolve or run it.
 class Session {
@@ -50,6 +56,8 @@ class Session {
   run::RunOptions run_options;
 
   run::Resolution resolve();
+  /// The newest run of the pipeline, read when it is first asked for.
+  const std::optional<cache::RunRecord>& last_run();
   /// The ingredients a node's result had the last time the pipeline ran, if that is known.
   std::optional<cache::Ingredients> last_ingredients(int node);
 

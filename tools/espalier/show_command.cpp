@@ -68,8 +68,18 @@ std::string field_text(const Field& field) {
                     field);
 }
 
+/// Moves it aside when it is damaged, so that the next run makes it again, as the message says.
+ArtifactPtr load(Workshop& workshop, const Found& found) {
+  try {
+    return workshop.store.load(found.content, found.kind);
+  } catch (const Error& error) {
+    if (error.code() == Code::damaged) workshop.store.discard(found.content);
+    throw;
+  }
+}
+
 void show(Workshop& workshop, const Found& found) {
-  const ArtifactPtr artifact = workshop.store.load(found.content, found.kind);
+  const ArtifactPtr artifact = load(workshop, found);
   fmt::print("{} {}\nfile {}\n", found.kind, found.content.hex(), workshop.store.object_path(found.content).string());
   if (const auto* verdicts = dynamic_cast<const Verdicts*>(artifact.get())) {
     const auto counts = verdicts->counts();

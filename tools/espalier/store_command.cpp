@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// store ls, verify, gc, and runs: what is kept.
+// store ls, verify, gc, export, import: what is kept.
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -11,63 +12,28 @@
 namespace espalier::cli {
 namespace {
 
-/// A run by its id, or by an unambiguous part of it.
-cache::RunRecord find_run(Workshop& workshop, const std::string& wanted) {
-  std::vector<std::string> matching;
-  for (const std::string& id : workshop.runs.ids()) {
-    if (id == wanted) matching = {id};
-    if (id == wanted) break;
-    if (id.find(wanted) != std::string::npos) matching.push_back(id);
-  }
-  if (matching.size() != 1) {
-    throw Error(Code::request,
-                matching.empty()
-                    ? fmt::format("no run is called '{}'", wanted)
-                    : fmt::format("'{}' fits {} runs: {}", wanted, matching.size(), core::quoted_list(matching)),
-                "see all runs with: espalier runs");
-  }
-  auto record = workshop.runs.read(matching.front());
-  if (!record) {
-    throw Error(Code::damaged,
-                fmt::format("the record of run '{}' cannot be read ('{}')", matching.front(),
-                            (workshop.runs.folder(matching.front()) / "run.json").string()),
-                "the results themselves are not affected; run the pipeline again for a new record");
-  }
-  return *record;
+std::string newest_run_of(Workshop& workshop, const std::string& file) {
+  const auto text = workshop.disk.read(file);
+  if (!text) throw Error(Code::missing, fmt::format("there is no pipeline '{}'", file), "check the path after --keep");
+  Diagnostics findings;
+  const auto document = pipeline::Document::parse(file, *text, findings);
+  if (const auto latest = workshop.runs.latest(document.name())) return latest->id;
+  throw Error(Code::missing, fmt::format("pipeline '{}' ('{}') has no run in this store", document.name(), file),
+              "leave it out of --keep, or run it first");
 }
 
-void print_run(const cache::RunRecord& r) {
-  fmt::print("run       {}\npipeline  {} ({})\nstarted   {}\nseconds   {:.2f}\noutcome   {}\n", r.id, r.pipeline,
-             r.file, r.started, r.seconds, r.outcome);
-  fmt::print("nodes     {}: {} up to date, {} ran, {} failed, {} skipped\n", r.total, r.hit, r.ran, r.failed,
-             r.skipped);
-  for (const auto& [node, message] : r.failures) fmt::print("failed    {}: {}\n", node, message);
-  for (const auto& [node, seconds] : r.node_seconds)
-    fmt::print("ran       {:<50} {}\n", node, core::duration_text(seconds));
-  for (const std::string& report : r.reports) fmt::print("report    {}\n", report);
-}
+/// What `store gc` leaves alone.
+struct Live {
+  std::set<Digest> keys;
+  std::optional<std::int64_t> made_since_ns{};
+};
 
-/// Keys that a run still names: of all runs, or of the newest run of the pipelines that are to be kept.
-std::set<Digest> live_keys(Workshop& workshop, const std::vector<std::string>& keep) {
+/// What all runs name, or the newest run of the pipelines that are to be kept.
+Live live_results(Workshop& workshop, const std::vector<std::string>& keep) {
   std::vector<std::string> ids;
-  if (keep.empty()) {
-    ids = workshop.runs.ids();
-  } else {
-    for (const std::string& file : keep) {
-      const auto text = workshop.disk.read(file);
-      if (!text)
-        throw Error(Code::missing, fmt::format("there is no pipeline '{}'", file), "check the path after --keep");
-      Diagnostics findings;
-      const auto document = pipeline::Document::parse(file, *text, findings);
-      const auto latest = workshop.runs.latest(document.name());
-      if (!latest) {
-        throw Error(Code::missing, fmt::format("pipeline '{}' ('{}') has no run in this store", document.name(), file),
-                    "leave it out of --keep, or run it first");
-      }
-      ids.push_back(latest->id);
-    }
-  }
-  std::set<Digest> live;
+  for (const std::string& file : keep) ids.push_back(newest_run_of(workshop, file));
+  if (keep.empty()) ids = workshop.runs.ids();
+  Live live;
   for (const std::string& id : ids) {
     const auto record = workshop.runs.read(id);
     if (!record) {
@@ -76,8 +42,13 @@ std::set<Digest> live_keys(Workshop& workshop, const std::vector<std::string>& k
                   fmt::format("remove the folder '{}' if the run does not matter", workshop.runs.folder(id).string()));
     }
     for (const auto& [node, key] : record->keys) {
-      if (const auto digest = Digest::from_hex(key)) live.insert(*digest);
+      if (const auto digest = Digest::from_hex(key)) live.keys.insert(*digest);
     }
+    // It runs still, or was killed before it could say what it finished. The next run of the pipeline will.
+    const auto newest = workshop.runs.latest(record->pipeline);
+    const bool unfinished = record->outcome == cache::kUnfinished && newest && newest->id == id;
+    const auto begun = unfinished ? workshop.disk.stat(workshop.runs.folder(id) / "run.json") : std::nullopt;
+    if (begun) live.made_since_ns = std::min(live.made_since_ns.value_or(begun->mtime_ns), begun->mtime_ns);
   }
   return live;
 }
@@ -86,6 +57,7 @@ std::set<Digest> live_keys(Workshop& workshop, const std::vector<std::string>& k
 
 int store_list_command(const Options& options) {
   Workshop workshop(options);
+  workshop.say_when_empty();
   auto entries = workshop.store.list();
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
   std::uint64_t total = 0;
@@ -101,19 +73,22 @@ int store_list_command(const Options& options) {
 
 int store_verify_command(const Options& options) {
   Workshop workshop(options);
+  workshop.say_when_empty();
   const auto summary = workshop.store.verify();
   for (const auto& problem : summary.problems) fmt::print("{}: {}\n", problem.file.string(), problem.text);
   fmt::print("{} artifacts and {} records, {}: {}\n", summary.objects, summary.actions,
              core::bytes_text(static_cast<double>(summary.bytes)),
              summary.problems.empty() ? "all as they should be" : fmt::format("{} problems", summary.problems.size()));
   if (summary.problems.empty()) return kOk;
-  fmt::print(stderr, "what is damaged is made again by the next run that needs it; nothing has to be done by hand\n");
+  fmt::print(stderr, "make it again with: espalier run PIPELINE; what is damaged counts as not there from now on\n");
   return kFailed;
 }
 
 int store_gc_command(const Options& options) {
   Workshop workshop(options);
-  const auto garbage = workshop.store.garbage(live_keys(workshop, options.keep));
+  workshop.say_when_empty();
+  const Live live = live_results(workshop, options.keep);
+  const auto garbage = workshop.store.garbage(live.keys, live.made_since_ns);
   for (const auto& file : garbage.files) fmt::print("{}\n", file.string());
   const std::string size = core::bytes_text(static_cast<double>(garbage.bytes));
   if (!options.yes) {
@@ -126,22 +101,68 @@ int store_gc_command(const Options& options) {
   return kOk;
 }
 
-int runs_command(const Options& options) {
-  Workshop workshop(options);
-  if (!options.run.empty()) {
-    print_run(find_run(workshop, options.run));
-    return kOk;
-  }
+namespace {
+
+/// The runs that were named, or all.
+std::vector<cache::RunRecord> chosen_runs(Workshop& workshop, const std::vector<std::string>& wanted) {
+  std::vector<cache::RunRecord> out;
+  for (const std::string& run : wanted) out.push_back(find_run(workshop, run));
+  if (!wanted.empty()) return out;
   for (const std::string& id : workshop.runs.ids()) {
-    const auto r = workshop.runs.read(id);
-    if (!r) {
-      fmt::print("{}  (record cannot be read)\n", id);
-      continue;
-    }
-    fmt::print("{}  {:<11}  {:>9}  {} nodes: {} up to date, {} ran, {} failed, {} skipped\n", r->id, r->outcome,
-               core::duration_text(r->seconds), r->total, r->hit, r->ran, r->failed, r->skipped);
+    if (const auto record = workshop.runs.read(id)) out.push_back(*record);
   }
-  return kOk;
+  return out;
+}
+
+int say_copied(const cache::Store::Copied& copied, std::size_t runs, const core::Path& where) {
+  for (const auto& problem : copied.problems) fmt::print(stderr, "{}: {}\n", problem.file.string(), problem.text);
+  fmt::print("{} results ({} artifacts, {}) and {} runs copied to '{}'; {} results were there already\n",
+             copied.results, copied.objects, core::bytes_text(static_cast<double>(copied.bytes)), runs, where.string(),
+             copied.known);
+  if (copied.problems.empty()) return kOk;
+  fmt::print(stderr, "what is damaged was left out; a run of its pipeline makes it again\n");
+  return kFailed;
+}
+
+}  // namespace
+
+int store_export_command(const Options& options) {
+  Workshop workshop(options);
+  workshop.say_when_empty();
+  cache::Store to(workshop.disk, options.folder, workshop.registry);
+  cache::RunLog runs(workshop.disk, options.folder);
+  const auto records = chosen_runs(workshop, options.runs);
+  std::set<Digest> keys;
+  for (const cache::RunRecord& record : records) {
+    for (const auto& [node, key] : record.keys) {
+      const auto digest = Digest::from_hex(key);
+      if (digest && workshop.store.lookup(*digest)) keys.insert(*digest);
+    }
+  }
+  const auto copied = to.take_from(workshop.store, keys);
+  for (const cache::RunRecord& record : records) runs.adopt(workshop.runs, record);
+  return say_copied(copied, records.size(), to.root());
+}
+
+int store_import_command(const Options& options) {
+  Workshop workshop(options);
+  cache::Store from(workshop.disk, options.folder, workshop.registry);
+  cache::RunLog runs(workshop.disk, options.folder);
+  const std::set<Digest> keys = from.keys();
+  const auto ids = runs.ids();
+  if (keys.empty() && ids.empty()) {
+    throw Error(Code::missing, fmt::format("'{}' is no store: no result and no run is in it", options.folder),
+                "give a folder that 'espalier store export' made, or the .espalier folder of another machine");
+  }
+  const auto copied = workshop.store.take_from(from, keys);
+  std::size_t adopted = 0;
+  for (const std::string& id : ids) {
+    const auto record = runs.read(id);
+    if (!record || workshop.runs.read(id)) continue;
+    workshop.runs.adopt(runs, *record);
+    ++adopted;
+  }
+  return say_copied(copied, adopted, workshop.store.root());
 }
 
 }  // namespace espalier::cli

@@ -53,9 +53,35 @@ struct AvgPool {
   std::array<std::int64_t, 2> padding{0, 0};
 };
 
-using Op = std::variant<Linear, Conv2d, BatchNorm, Relu, Add, Flatten, AvgPool>;
+/// y = scale x / divisor + shift, element by element. f32 of the sample's shape each; an absent divisor is 1. Division
+/// is kept apart because a reciprocal is rarely a float.
+struct Affine {
+  Tensor scale;
+  Tensor shift;
+  Tensor divisor;
+};
+/// A sample under another shape with as many elements, row-major.
+struct Reshape {
+  Shape shape;
+};
+/// A sample with its axes in another order: axis i of the output is axis order[i] of the input.
+struct Transpose {
+  std::vector<std::int64_t> order;
+};
+/// Zeros around an image. Pairs are {height, width}.
+struct Pad {
+  std::array<std::int64_t, 2> before{0, 0};
+  std::array<std::int64_t, 2> after{0, 0};
+};
+
+using Op = std::variant<Linear, Conv2d, BatchNorm, Relu, Add, Flatten, AvgPool, Affine, Reshape, Transpose, Pad>;
 /// "linear", "conv2d", ...: stored in files, never renamed.
 ESPALIER_API std::string_view op_name(const Op& op);
+
+/// Which element of the input an element of the output is, for every element of the output in row-major order; -1 is
+/// the zero of a padding. Needs: the op fits a sample of shape `in`.
+ESPALIER_API std::vector<std::int64_t> sources(const Transpose& op, const Shape& in);
+ESPALIER_API std::vector<std::int64_t> sources(const Pad& op, const Shape& in);
 
 /// For exhaustive `std::visit`: a new op does not compile until every analysis has an answer.
 template <class... Fs>

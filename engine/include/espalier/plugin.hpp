@@ -5,11 +5,11 @@
 #include <cstring>
 #include <deque>
 #include <exception>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <espalier/stage.hpp>
@@ -76,6 +76,7 @@ class StageBuilder {
   StageBuilder& lane(std::string name) { return spec_->lane = std::move(name), *this; }
   StageBuilder& repeatable(Repeatable r) { return spec_->repeatable = r, *this; }
   StageBuilder& uses_device() { return spec_->uses_device = true, *this; }
+  StageBuilder& single_threaded() { return spec_->single_threaded = true, *this; }
 
   template <ArtifactType T>
   StageBuilder& input(std::string name, std::string doc) {
@@ -111,7 +112,7 @@ class StageBuilder {
   }
   StageBuilder& range(double low, double high) { return last().min = low, last().max = high, *this; }
   StageBuilder& at_least(double low) { return last().min = low, *this; }
-  StageBuilder& choices(std::initializer_list<std::string> all) { return last().choices = all, *this; }
+  StageBuilder& choices(std::vector<std::string> all) { return last().choices = std::move(all), *this; }
   StageBuilder& required() { return last().required = true, *this; }
   StageBuilder& file() { return last().file = true, *this; }
   StageBuilder& execution() { return last().execution = true, *this; }

@@ -8,7 +8,7 @@
 
 namespace espalier::inline v1 {
 
-/// sum of factor * Y[output] over the terms <= limit.
+/// sum of factor * Y[output] over the terms <= limit. No output is named twice.
 struct OutputConstraint {
   struct Term {
     std::int64_t output = 0;

@@ -26,6 +26,9 @@ ESPALIER_API std::string cell_text(const Cell& cell);
 ESPALIER_API std::string to_markdown(const Table& table);
 ESPALIER_API std::string to_csv(const Table& table);
 
+/// Text that means itself in HTML and SVG, in attributes too.
+ESPALIER_API std::string escaped_html(std::string_view text);
+
 /// Rendered files: a pure function of the stage's inputs. The engine writes them into the run's folder; in an .html
 /// file it puts what only the run knows (the graph as SVG, the provenance table) in place of the two marks below.
 class ESPALIER_API Report : public Artifact {

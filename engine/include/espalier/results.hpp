@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <span>
@@ -10,6 +11,7 @@
 
 #include <espalier/artifact.hpp>
 #include <espalier/network.hpp>
+#include <espalier/property.hpp>
 #include <espalier/tensor.hpp>
 
 namespace espalier::inline v1 {
@@ -39,6 +41,18 @@ class ESPALIER_API Instances : public Artifact {
   /// Rows [begin, end), for shards.
   Instances slice(std::int64_t begin, std::int64_t end) const;
 };
+
+/// Whether |x - centre| <= radius over the reals, decided without rounding: whether x lies in an instance's box. NaN is
+/// outside.
+inline bool is_within(double x, double centre, double radius) {
+  const double difference = x - centre;
+  const double distance = std::abs(difference);
+  if (distance != radius) return distance < radius;  // rounding is monotone: it carries nothing across the radius
+  // The difference rounds to the radius, so what rounding took away decides: Knuth's exact sum of x and -centre.
+  const double minus_centre = difference - x;
+  const double lost = (x - (difference - minus_centre)) + (-centre - minus_centre);
+  return difference < 0 ? lost >= 0 : lost <= 0;
+}
 
 /// What an attack found, one row an image attacked.
 class ESPALIER_API Attacks : public Artifact {
@@ -93,12 +107,14 @@ class ESPALIER_API Verdicts : public Artifact {
     /// Certified lower bound on min over other classes of (label score - class score) in the box; -inf when none.
     double bound = 0;
     bool witness_checked = false;  ///< set by the engine after it replayed the witness; a stage leaves it false
-    std::string message;           ///< why a verdict is `error` or `unknown`; may be empty
+    /// Why a verdict is `error` or `unknown`, or that `robust` or `counterexample` is known of the reals only and not of
+    /// inference in single precision. May be empty.
+    std::string message;
   };
   std::string solver;   ///< "abstract.deeppoly", say
   double budget_s = 0;  ///< time limit an instance; 0 means none
   std::vector<Row> rows;
-  Tensor witnesses;  ///< f32 [k, ...input shape]
+  Tensor witnesses;  ///< f32 or, about a Property, f64 [k, ...input shape]
   std::vector<std::int64_t> witness_rows;
 
   std::string_view kind() const override { return kKind; }
@@ -109,10 +125,14 @@ class ESPALIER_API Verdicts : public Artifact {
   static Verdicts merge(std::span<const Verdicts* const> parts);
 };
 
-/// Replays every counterexample in double precision: the witness must lie within the row's epsilon of the instance's
-/// centre, clipped, and must not be classified as `label` (ties count as violations). A row that fails, or has no
-/// witness, becomes `error` with the reason.
+/// Replays every counterexample without rounding (see replay.hpp): the witness must lie within the row's epsilon of the
+/// instance's centre, clipped, and must not be classified as `label` over the reals (ties count as violations). A row
+/// that fails, or has no witness, becomes `error` with the reason; one that single precision tells otherwise says so.
 ESPALIER_API Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Instances& instances);
+
+/// The same for the one row of an answer about a property: the witness lies in the box of a case and meets all of its
+/// constraints over the reals.
+ESPALIER_API Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Property& property);
 
 /// Named numbers and series (a loss an epoch, say).
 class ESPALIER_API Metrics : public Artifact {

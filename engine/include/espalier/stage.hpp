@@ -59,6 +59,14 @@ ESPALIER_API std::string_view to_text(Repeatable repeatable);
 struct Gathered {
   ArtifactPtr artifact;
   std::map<std::string, std::string> labels;  ///< axis -> value; empty unless the port is labelled
+
+  /// Throws Error(internal) when it is of another kind than the port that the stage declared.
+  template <ArtifactType T>
+  const T& as() const {
+    if (artifact->kind() == T::kKind) return static_cast<const T&>(*artifact);
+    throw Error(Code::internal,
+                "an artifact is a '" + std::string(artifact->kind()) + "', not a '" + std::string(T::kKind) + "'");
+  }
 };
 
 /// What a stage sees while it runs. Valid during the call only. [node body]
@@ -92,6 +100,8 @@ class ESPALIER_API Context {
   virtual void progress(double done, double total) = 0;
   /// An empty folder of this node's own, removed afterwards.
   virtual const std::filesystem::path& scratch() = 0;
+  /// The pipeline's folder, absolute. For finding what the key already names by content, not for reading anything else.
+  virtual const std::filesystem::path& folder() const = 0;
 
  private:
   virtual const Artifact& input(std::string_view port, std::string_view kind) = 0;
@@ -110,7 +120,8 @@ struct StageSpec {
   std::vector<ParamSpec> params;
   std::string lane = "cpu";
   Repeatable repeatable = Repeatable::exactly;
-  bool uses_device = false;  ///< results depend on the device: it enters the key of a same_machine stage
+  bool uses_device = false;      ///< results depend on the device: it enters the key of a same_machine stage
+  bool single_threaded = false;  ///< never uses a second thread: their number does not enter the key
   std::function<void(const ParamValues&, Context&)> run;
 
   std::string qualified() const { return plugin + "." + name; }

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include <espalier/network.hpp>
+#include <espalier/property.hpp>
+
+#include "box.hpp"
+#include "relaxation.hpp"
+
+namespace espalier::abstract {
+
+/// How far inference in single precision may be from the network over the reals, output by output, for every input of
+/// floats in the relaxation's box. Holds for every evaluation that goes operation by operation, rounds to nearest and
+/// sums products in whatever order, with or without fused multiply-add or wider sums, with or without flushing denormal
+/// numbers; not for formats with fewer bits (TF32, bf16), for transformed convolutions (Winograd, FFT) or for batch
+/// norms folded beforehand. Infinite where a value may overflow. Needs: the relaxation is a complete one of the
+/// network.
+std::vector<double> float32_errors(const Network& network, const Relaxation& relaxation);
+/// The same by interval arithmetic alone, which is coarser. Needs: the box is not empty.
+std::vector<double> float32_errors(const Network& network, const Box& box);
+
+/// What those errors can do to the left side of a constraint. A network that keeps `terms <= limit` from holding by
+/// more than this over the reals keeps it from holding in single precision too.
+double float32_error(const OutputConstraint& constraint, const std::vector<double>& errors);
+/// The same for label score - other score: a larger margin over the reals is a positive one in single precision.
+double float32_margin_error(const std::vector<double>& errors, std::int64_t label, std::int64_t other);
+
+}  // namespace espalier::abstract

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels, compiled once for each instruction set: the includer defines ESPALIER_ISA (a namespace), ESPALIER_WIDTH
+// (floats a register) and ESPALIER_CHUNK (registers a row). Includes nothing that has inline functions of its own,
+// which the linker could otherwise take from here for processors that cannot run them.
+#include "kernels.hpp"
+
+namespace espalier::crown::ESPALIER_ISA {
+namespace {
+
+constexpr int kLaneCount = 64;
+constexpr int kWidth = ESPALIER_WIDTH;
+constexpr int kChunk = ESPALIER_CHUNK;
+typedef float Register __attribute__((vector_size(kWidth * sizeof(float))));
+
+inline Register load(const float* p) {
+  return *reinterpret_cast<const Register*>(p);
+}
+inline void store(float* p, Register x) {
+  *reinterpret_cast<Register*>(p) = x;
+}
+
+void dense(const DenseView& m, const float* x, float* y, bool add) {
+  for (int row = 0; row < m.outer; row += kBlock) {
+    const float* packed = m.packed + static_cast<long>(row) * m.inner;
+    const int rows = m.outer - row < kBlock ? m.outer - row : kBlock;
+    for (int lane = 0; lane < kLaneCount; lane += kWidth * kChunk) {
+      Register sums[kBlock][kChunk];
+#pragma GCC unroll 8
+      for (int r = 0; r < kBlock; ++r) {
+#pragma GCC unroll 8
+        for (int c = 0; c < kChunk; ++c) sums[r][c] = Register{};
+      }
+      const float* column = x + lane;
+      const float* w = packed;
+      for (int j = 0; j < m.inner; ++j, column += kLaneCount, w += kBlock) {
+        Register v[kChunk];
+#pragma GCC unroll 8
+        for (int c = 0; c < kChunk; ++c) v[c] = load(column + c * kWidth);
+#pragma GCC unroll 8
+        for (int r = 0; r < kBlock; ++r) {
+#pragma GCC unroll 8
+          for (int c = 0; c < kChunk; ++c) sums[r][c] += w[r] * v[c];
+        }
+      }
+      // Rows of the padding are summed and not stored; constant indices keep the sums in registers.
+#pragma GCC unroll 8
+      for (int r = 0; r < kBlock; ++r) {
+        if (r >= rows) continue;
+        float* out = y + static_cast<long>(row + r) * kLaneCount + lane;
+#pragma GCC unroll 8
+        for (int c = 0; c < kChunk; ++c) {
+          store(out + c * kWidth, add ? load(out + c * kWidth) + sums[r][c] : sums[r][c]);
+        }
+      }
+    }
+  }
+}
+
+void sparse(const SparseView& m, const float* x, float* y, bool add) {
+  for (int row = 0; row < m.outer; ++row) {
+    float* out = y + static_cast<long>(row) * kLaneCount;
+    for (int lane = 0; lane < kLaneCount; lane += kWidth * kChunk) {
+      Register sums[kChunk];
+#pragma GCC unroll 8
+      for (int c = 0; c < kChunk; ++c) sums[c] = add ? load(out + lane + c * kWidth) : Register{};
+      for (std::int64_t t = m.start[row]; t < m.start[row + 1]; ++t) {
+        const float* in = x + static_cast<long>(m.column[t]) * kLaneCount + lane;
+#pragma GCC unroll 8
+        for (int c = 0; c < kChunk; ++c) sums[c] += m.weight[t] * load(in + c * kWidth);
+      }
+#pragma GCC unroll 8
+      for (int c = 0; c < kChunk; ++c) store(out + lane + c * kWidth, sums[c]);
+    }
+  }
+}
+
+void diagonal(int n, const float* factor, const float* x, float* y, bool add) {
+  for (int i = 0; i < n; ++i, x += kLaneCount, y += kLaneCount) {
+    for (int l = 0; l < kLaneCount; ++l) y[l] = (add ? y[l] : 0.0F) + factor[i] * x[l];
+  }
+}
+
+void relu_back(int n, const float* a, const Relaxed& relu, const double* bias, const float* slack, float* p,
+               double* constant, float* error) {
+  for (int i = 0; i < n; ++i) {
+    const long at = static_cast<long>(i) * kLaneCount;
+    const float* __restrict low = relu.low + at;
+    const float* __restrict high = relu.high + at;
+    const float* __restrict offset = relu.offset + at;
+    const float* __restrict beta = relu.beta + at;
+    const float* __restrict in = a + at;
+    float* __restrict out = p + at;
+    for (int l = 0; l < kLaneCount; ++l) {
+      out[l] = in[l] * (in[l] >= 0 ? low[l] : high[l]) - beta[l];
+      error[l] += __builtin_fabsf(out[l]) * slack[i];
+    }
+    const double b = bias[i];
+    for (int l = 0; l < kLaneCount; ++l) {
+      const float negative = in[l] < 0 ? in[l] : 0.0F;
+      constant[l] += static_cast<double>(negative) * static_cast<double>(offset[l]) + static_cast<double>(out[l]) * b;
+    }
+  }
+}
+
+void affine_back(int n, const float* p, const double* bias, const float* slack, double* constant, float* error) {
+  for (int i = 0; i < n; ++i, p += kLaneCount) {
+    const double b = bias[i];
+    for (int l = 0; l < kLaneCount; ++l) error[l] += __builtin_fabsf(p[l]) * slack[i];
+    for (int l = 0; l < kLaneCount; ++l) constant[l] += static_cast<double>(p[l]) * b;
+  }
+}
+
+/// The sum of eight elements at a time in float (8 roundings at most), then in double.
+template <bool kShared>
+void concretise_any(int n, const float* a, const float* centre, const float* radius, float* x, double* total) {
+  constexpr int kGroup = 8;
+  for (int begin = 0; begin < n; begin += kGroup) {
+    const int end = begin + kGroup < n ? begin + kGroup : n;
+    float sum[kLaneCount] = {};
+    for (int i = begin; i < end; ++i) {
+      const long at = static_cast<long>(i) * kLaneCount;
+      for (int l = 0; l < kLaneCount; ++l) {
+        const float c = kShared ? centre[i] : centre[at + l];
+        const float r = kShared ? radius[i] : radius[at + l];
+        const float v = a[at + l];
+        x[at + l] = v > 0 ? c - r : v < 0 ? c + r : c;
+        sum[l] += v * c - __builtin_fabsf(v) * r;
+      }
+    }
+    for (int l = 0; l < kLaneCount; ++l) total[l] += static_cast<double>(sum[l]);
+  }
+}
+
+void concretise(int n, const float* a, const float* centre, const float* radius, float* x, double* total) {
+  concretise_any<true>(n, a, centre, radius, x, total);
+}
+
+void concretise_lanes(int n, const float* a, const float* centre, const float* radius, float* x, double* total) {
+  concretise_any<false>(n, a, centre, radius, x, total);
+}
+
+void add_bias(int n, const float* bias, float* z) {
+  for (int i = 0; i < n; ++i, z += kLaneCount) {
+    for (int l = 0; l < kLaneCount; ++l) z[l] += bias[i];
+  }
+}
+
+void relu_relaxed(int n, const float* a, const float* z, const Relaxed& relu, float* y) {
+  const float* low = relu.low;
+  const float* high = relu.high;
+  const float* offset = relu.offset;
+  const long size = static_cast<long>(n) * kLaneCount;
+  for (long i = 0; i < size; ++i) y[i] = a[i] >= 0 ? low[i] * z[i] : high[i] * z[i] + offset[i];
+}
+
+void relu(int n, const float* z, float* y) {
+  const long size = static_cast<long>(n) * kLaneCount;
+  for (long i = 0; i < size; ++i) y[i] = z[i] > 0 ? z[i] : 0.0F;
+}
+
+void relu_gradient(int n, const float* a, const float* z, float* p) {
+  const long size = static_cast<long>(n) * kLaneCount;
+  for (long i = 0; i < size; ++i) p[i] = z[i] > 0 ? a[i] : 0.0F;
+}
+
+inline float adam(float gradient, float& first, float& second, const Ascent& by) {
+  first = by.first_decay * first + (1 - by.first_decay) * gradient;
+  second = by.second_decay * second + (1 - by.second_decay) * gradient * gradient;
+  return first * by.first_correction / (__builtin_sqrtf(second * by.second_correction) + 1e-12F);
+}
+
+void ascend(int n, const float* a, const float* z, const Relaxed& relu, const Moments& moments, const Ascent& by,
+            bool multipliers) {
+  float* __restrict low = relu.low;
+  const float* __restrict high = relu.high;
+  const float* __restrict sign = relu.sign;
+  float* __restrict beta = relu.beta;
+  float* __restrict low_first = moments.low_first;
+  float* __restrict low_second = moments.low_second;
+  float* __restrict beta_first = moments.beta_first;
+  float* __restrict beta_second = moments.beta_second;
+  const long size = static_cast<long>(n) * kLaneCount;
+  for (long i = 0; i < size; ++i) {
+    // Only a neuron that is neither fixed nor split has a slope strictly between 0 and 1 above it.
+    const bool free = high[i] > 0 && high[i] < 1;
+    const float up = low[i] + by.alpha_rate * adam(a[i] > 0 ? a[i] * z[i] : 0.0F, low_first[i], low_second[i], by);
+    const float clamped = up < 0 ? 0.0F : up > 1 ? 1.0F : up;
+    low[i] = free ? clamped : low[i];
+  }
+  if (!multipliers) return;
+  for (long i = 0; i < size; ++i) {
+    const float step = by.beta_rate * adam(-sign[i] * z[i], beta_first[i], beta_second[i], by);
+    const float size_up = sign[i] * beta[i] + step;
+    beta[i] = size_up > 0 ? sign[i] * size_up : 0.0F;
+  }
+}
+
+void keep(int n, const std::uint32_t* better, const float* from, float* to) {
+  for (int i = 0; i < n; ++i, from += kLaneCount, to += kLaneCount) {
+    for (int l = 0; l < kLaneCount; ++l) to[l] = better[l] != 0 ? from[l] : to[l];
+  }
+}
+
+void sign_step(int n, const float* g, const float* step, const float* low, const float* high, float* x) {
+  for (int i = 0; i < n; ++i, g += kLaneCount, x += kLaneCount) {
+    for (int l = 0; l < kLaneCount; ++l) {
+      const float moved = x[l] + (g[l] > 0 ? step[i] : g[l] < 0 ? -step[i] : 0.0F);
+      x[l] = moved < low[i] ? low[i] : moved > high[i] ? high[i] : moved;
+    }
+  }
+}
+
+}  // namespace
+
+const Kernels& table() {
+  static const Kernels all{ESPALIER_ISA_NAME, dense,    sparse,       diagonal, relu_back,     affine_back, concretise,
+                           concretise_lanes,  add_bias, relu_relaxed, relu,     relu_gradient, ascend,      keep,
+                           sign_step};
+  return all;
+}
+
+}  // namespace espalier::crown::ESPALIER_ISA

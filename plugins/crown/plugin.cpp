@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Complete verification by bound propagation and branch and bound, in the line of CROWN (Zhang et al. 2018),
+// alpha-CROWN (Xu et al. 2021) and beta-CROWN (Wang et al. 2021).
+#include <espalier/plugin.hpp>
+#include <espalier/property.hpp>
+#include <espalier/results.hpp>
+
+#include "stages.hpp"
+
+ESPALIER_PLUGIN(plugin) {
+  using namespace espalier;
+  using namespace espalier::crown;
+  plugin.name("crown").version("0.1.0").doc(
+      "Decides robustness and general properties of ReLU networks: proofs that hold over the reals, counterexamples "
+      "that were replayed.");
+  abstract::describe_verifier(
+      plugin.stage("verify", verify)
+          .doc("Verifies robustness by attacks, linear bounds and branch and bound over the phases of neurons."))
+      .output<Metrics>("metrics", "subproblems: the parts of all boxes that were bounded");
+  plugin.stage("property", verify_property)
+      .doc("Decides one property like crown.verify; networks of few inputs by halving the box of inputs.")
+      .repeatable(Repeatable::budgeted)
+      .input<Network>("network", "the network to be proven")
+      .input<Property>("property", "what it must never do")
+      .output<Verdicts>("verdicts", "one row: `robust` when it never does, `counterexample` with an input when it does")
+      .output<Metrics>("metrics", "subproblems, the parts bounded; lower_bound; rigorous, which is 1")
+      .param("budget_s", &PropertyParams::budget_s, "seconds before the answer is a timeout; 0: no limit")
+      .at_least(0);
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "program.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include <espalier/error.hpp>
+
+namespace espalier::crown {
+namespace {
+
+using abstract::Graph;
+using abstract::Intervals;
+
+constexpr double kFloatUnit = 0x1p-24;
+constexpr double kSmallest = 0x1p-149;
+
+float round_up(double x) {
+  const auto f = static_cast<float>(x);
+  return static_cast<double>(f) < x ? std::nextafter(f, HUGE_VALF) : f;
+}
+
+float round_down(double x) {
+  return -round_up(-x);
+}
+
+/// Upper bound of n u / (1 - n u) for float.
+double float_gamma(std::int64_t n) {
+  if (n > (std::int64_t{1} << 20)) {
+    throw Error(Code::unsupported,
+                "a value of the network is used in more than 2^20 products, here " + std::to_string(n));
+  }
+  const double nu = static_cast<double>(n) * kFloatUnit;
+  return nu / (1 - nu);
+}
+
+/// The products that may be summed into the coefficient of one element of each value.
+std::vector<std::int64_t> fan_outs(const Graph& graph) {
+  std::vector<std::int64_t> fan(static_cast<std::size_t>(graph.values()), 0);
+  for (int v = graph.values() - 1; v > 0; --v) {
+    const Graph::Node& node = graph.node(v);
+    for (const int in : node.inputs) {
+      std::int64_t& f = fan[static_cast<std::size_t>(in)];
+      const auto* map = std::get_if<abstract::AffineMap>(&node.step);
+      if (std::holds_alternative<Flatten>(node.step))
+        f += fan[static_cast<std::size_t>(v)];
+      else if (map == nullptr)
+        f += 1;
+      else {
+        std::int64_t longest = 0;
+        for (std::size_t j = 0; j + 1 < map->weights.start.size(); ++j) {
+          longest = std::max(longest, map->weights.start[j + 1] - map->weights.start[j]);
+        }
+        f += longest;
+      }
+    }
+  }
+  // A flattened value is the same numbers in the same place: what it collects is what that collects.
+  for (int v = 1; v < graph.values(); ++v) {
+    if (!std::holds_alternative<Flatten>(graph.node(v).step)) continue;
+    fan[static_cast<std::size_t>(v)] = fan[static_cast<std::size_t>(graph.node(v).inputs[0])];
+  }
+  return fan;
+}
+
+abstract::Columns identity(std::int64_t n) {
+  abstract::Columns columns;
+  for (std::int64_t j = 0; j <= n; ++j) columns.start.push_back(j);
+  for (std::int64_t j = 0; j < n; ++j) columns.terms.push_back({1, static_cast<std::int32_t>(j)});
+  return columns;
+}
+
+std::vector<std::int32_t> all(std::int64_t n) {
+  std::vector<std::int32_t> elements(static_cast<std::size_t>(n));
+  std::iota(elements.begin(), elements.end(), 0);
+  return elements;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> used_inputs(const Graph& graph) {
+  std::vector<bool> used(static_cast<std::size_t>(graph.size(0)), false);
+  for (int v = 1; v < graph.values(); ++v) {
+    const Graph::Node& node = graph.node(v);
+    if (std::find(node.inputs.begin(), node.inputs.end(), 0) == node.inputs.end()) continue;
+    const auto* map = std::get_if<abstract::AffineMap>(&node.step);
+    for (std::size_t j = 0; j < used.size(); ++j) {
+      used[j] = used[j] || map == nullptr || map->weights.start[j] < map->weights.start[j + 1];
+    }
+  }
+  std::vector<std::int32_t> kept;
+  for (std::size_t j = 0; j < used.size(); ++j) {
+    if (used[j]) kept.push_back(static_cast<std::int32_t>(j));
+  }
+  return kept;
+}
+
+/// What one source contributes to a value.
+struct Program::Piece {
+  const abstract::Columns* columns;
+  int from;  ///< the network's value
+  double weight_error;
+};
+
+Program::Program(const Graph& graph, const abstract::Relaxation& relaxation, Phases phases)
+    : graph_(&graph), phases_(std::move(phases)), place_{0}, fan_out_(fan_outs(graph)) {
+  Value input;
+  input.elements = used_inputs(graph);
+  input.size = static_cast<int>(input.elements.size());
+  const Intervals& box = relaxation.bounds(0);
+  for (const std::int32_t k : input.elements) {
+    const auto& [low, high] = box[static_cast<std::size_t>(k)];
+    const auto centre = static_cast<float>(low + (high - low) / 2);
+    const double reach = std::max(abstract::sum_up(high, -static_cast<double>(centre)),
+                                  abstract::sum_up(static_cast<double>(centre), -low));
+    centre_.push_back(centre);
+    radius_.push_back(round_up(reach));
+  }
+  values_.push_back(std::move(input));
+  note_sizes(0, box);
+}
+
+void Program::extend(const abstract::Relaxation& relaxation) {
+  const int v = static_cast<int>(place_.size());
+  const Graph::Node& node = graph_->node(v);
+  if (std::holds_alternative<Flatten>(node.step)) {
+    place_.push_back(place(node.inputs[0]));
+  } else if (std::holds_alternative<Relu>(node.step)) {
+    add_relu(v, relaxation);
+  } else {
+    // Rows that intervals already close will not be asked for, but the final bounds are not known yet.
+    values_.push_back(make(v, all(graph_->size(v))));
+    place_.push_back(values() - 1);
+    note_sizes(values() - 1, relaxation.bounds(v));
+  }
+  if (v == graph_->output() && value(place(v)).relu) add_copy(v, relaxation);
+}
+
+/// A value of its own for the output of a ReLU, with the elements that the ReLU's has lost.
+void Program::add_copy(int v, const abstract::Relaxation& relaxation) {
+  Value copy;
+  copy.elements = all(graph_->size(v));
+  copy.size = static_cast<int>(copy.elements.size());
+  std::vector<double> slack(copy.elements.size(), 0);
+  const abstract::Columns same = identity(graph_->size(v));
+  add_piece({&same, v, 0}, graph_->size(v), copy, slack);
+  copy.bias.assign(copy.elements.size(), 0);
+  copy.rounded_bias.assign(copy.elements.size(), 0);
+  for (const double s : slack) copy.slack.push_back(round_up(s * (1 + 0x1p-10)));
+  values_.push_back(std::move(copy));
+  place_[static_cast<std::size_t>(v)] = values() - 1;
+  note_sizes(values() - 1, relaxation.bounds(v));
+}
+
+void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
+  const int in = graph_->node(v).inputs[0];
+  const bool own = !std::holds_alternative<Relu>(graph_->node(in).step) &&
+                   !std::holds_alternative<Flatten>(graph_->node(in).step) && graph_->feeds_only_relu(in);
+  if (in > 0 && own && value(place(in)).relu) {
+    place_.push_back(place(in));
+    return;
+  }
+  std::vector<std::int32_t> open;
+  const Intervals& before = relaxation.bounds(in);
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    const auto element = static_cast<std::int32_t>(k);
+    if (!(before[k].high <= 0) || split_of({in, element}) != 0) open.push_back(element);
+  }
+  const bool fused = in > 0 && own;
+  Value relu = make(fused ? in : v, std::move(open));
+  relu.relu = true;
+  if (fused) {
+    values_[static_cast<std::size_t>(place(in))] = std::move(relu);
+    place_.push_back(place(in));
+  } else {
+    values_.push_back(std::move(relu));
+    place_.push_back(values() - 1);
+  }
+  note_neurons(place_.back(), in, before);
+  note_sizes(place_.back(), relaxation.bounds(v));
+}
+
+Value Program::make(int v, std::vector<std::int32_t> kept) const {
+  const Graph::Node& node = graph_->node(v);
+  const std::int64_t rows = graph_->size(v);
+  const auto* map = std::get_if<abstract::AffineMap>(&node.step);
+  Value out;
+  out.elements = std::move(kept);
+  out.size = static_cast<int>(out.elements.size());
+  std::vector<double> slack(out.elements.size(), 0);
+  if (map != nullptr) {
+    add_piece({&map->weights, node.inputs[0], map->weight_error}, rows, out, slack);
+  } else {
+    const abstract::Columns same = identity(rows);
+    for (const int in : node.inputs) add_piece({&same, in, 0}, rows, out, slack);
+  }
+  for (std::size_t i = 0; i < out.elements.size(); ++i) {
+    const auto k = static_cast<std::size_t>(out.elements[i]);
+    const double bias = map != nullptr ? map->bias[k] : 0;
+    const double bias_error = map != nullptr ? map->bias_error[k] : 0;
+    out.bias.push_back(bias);
+    out.rounded_bias.push_back(static_cast<float>(bias));
+    // Constants are summed in double: fewer than 2^22 of them.
+    out.slack.push_back(round_up((slack[i] + bias_error + 0x1p-30 * std::abs(bias)) * (1 + 0x1p-10)));
+  }
+  return out;
+}
+
+void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, std::vector<double>& slack) const {
+  const int source = place(piece.from);
+  const Value& from = values_[static_cast<std::size_t>(source)];
+  auto matrix = std::make_unique<Matrix>(*piece.columns, rows, value.elements, from.elements);
+  // Concretisation sums 8 inputs of 2 products each in float.
+  const double concretised = source == 0 ? float_gamma(20) : 0;
+  const double once = float_gamma(fan_out_[static_cast<std::size_t>(piece.from)] + 4) + concretised +
+                      piece.weight_error + (matrix->inexact() ? 2 * kFloatUnit : 0);
+  // The computed coefficients, which errors are shares of, may be larger than the real ones by as much.
+  const double unit = once * (1 + once);
+  std::vector<double> weighted(static_cast<std::size_t>(rows), 0);
+  const std::vector<double>& sizes = sizes_[static_cast<std::size_t>(source)];
+  for (std::size_t j = 0; j < from.elements.size(); ++j) {
+    const auto column = static_cast<std::size_t>(from.elements[j]);
+    for (auto t = static_cast<std::size_t>(piece.columns->start[column]);
+         t < static_cast<std::size_t>(piece.columns->start[column + 1]); ++t) {
+      const auto& [weight, row] = piece.columns->terms[t];
+      weighted[static_cast<std::size_t>(row)] += std::abs(weight) * sizes[j];
+    }
+  }
+  for (std::size_t i = 0; i < slack.size(); ++i) {
+    slack[i] += unit * weighted[static_cast<std::size_t>(value.elements[i])];
+  }
+  value.edges.push_back({source, std::move(matrix)});
+}
+
+int Program::split_of(NeuronId neuron) const {
+  for (const Phase& phase : phases_) {
+    if (phase.neuron == neuron) return phase.sign;
+  }
+  return 0;
+}
+
+void Program::note_neurons(int place, int graph_value, const Intervals& bounds) {
+  Value& v = values_[static_cast<std::size_t>(place)];
+  v.neurons = neurons();
+  for (const std::int32_t k : v.elements) {
+    const auto& [low, high] = bounds[static_cast<std::size_t>(k)];
+    const NeuronId id{graph_value, k};
+    ranges_.push_back({round_down(low), round_up(high), split_of(id)});
+    ids_.push_back(id);
+  }
+}
+
+void Program::note_sizes(int place, const Intervals& bounds) {
+  const Value& v = values_[static_cast<std::size_t>(place)];
+  std::vector<double> sizes;
+  double total = 0;
+  for (std::size_t i = 0; i < v.elements.size(); ++i) {
+    const auto k = static_cast<std::size_t>(v.elements[i]);
+    // The input's box was widened to floats.
+    sizes.push_back(place == 0 ? (std::abs(double{centre_[i]}) + double{radius_[i]}) : abstract::magnitude(bounds[k]));
+    total += sizes.back();
+  }
+  // Every coefficient collects fewer than 2^20 products, each off by at most one denormal; so do the sums of errors.
+  underflow_ += (total + static_cast<double>(v.size)) * 0x1p22 * kSmallest;
+  if (sizes_.size() <= static_cast<std::size_t>(place)) sizes_.resize(static_cast<std::size_t>(place) + 1);
+  sizes_[static_cast<std::size_t>(place)] = std::move(sizes);
+}
+
+}  // namespace espalier::crown

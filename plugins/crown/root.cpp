@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "root.hpp"
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "team.hpp"
+
+namespace espalier::crown {
+namespace {
+
+using abstract::Interval;
+using abstract::Relaxation;
+
+constexpr std::size_t kPerGroup = kLanes / 2;  // two sides each
+
+std::vector<std::size_t> unstable(const abstract::Intervals& bounds) {
+  std::vector<std::size_t> elements;
+  for (std::size_t k = 0; k < bounds.size(); ++k) {
+    if (bounds[k].low < 0 && bounds[k].high > 0) elements.push_back(k);
+  }
+  return elements;
+}
+
+/// Certified bounds of up to kPerGroup elements of a value.
+void bound_group(Bounder& bounder, const Lines& lines, int place, std::span<const std::size_t> elements,
+                 const Effort& effort, std::span<Interval> out) {
+  static constexpr std::array<double, kLanes> kSettled{};  // a side that does not cross 0 needs no more
+  float* objective = bounder.objective(place);
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    objective[elements[i] * kLanes + 2 * i] = 1;
+    objective[elements[i] * kLanes + 2 * i + 1] = -1;
+  }
+  bounder.reset(lines);
+  bounder.run(place, 2 * static_cast<int>(elements.size()), effort, kSettled);
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const int lane = 2 * static_cast<int>(i);
+    out[i] = {bounder.bound(lane), -bounder.bound(lane + 1)};
+  }
+}
+
+/// Builds a root value by value.
+class Builder {
+ public:
+  Builder(const abstract::Graph& graph, const abstract::Box& box, const Phases& phases, const Root* outer,
+          const RootOptions& options, const MayContinue& may_continue)
+      : graph_(graph),
+        phases_(phases),
+        outer_(outer),
+        options_(options),
+        may_continue_(may_continue),
+        relaxation_(graph, box),
+        program_(graph, relaxation_, phases) {}
+
+  std::optional<Root> build() {
+    while (!relaxation_.complete()) {
+      relaxation_.extend();
+      program_.extend(relaxation_);
+      if (!tighten()) return std::nullopt;
+    }
+    Lines lines(program_.ranges());
+    return Root{std::move(relaxation_), std::move(program_), std::move(lines)};
+  }
+
+ private:
+  /// False when the value's bounds exclude each other, which only a part of the box without inputs can make them do.
+  bool tighten() {
+    const int last = relaxation_.last();
+    if (!graph_.feeds_relu(last)) return true;
+    const auto size = static_cast<std::size_t>(graph_.size(last));
+    for (std::size_t k = 0; outer_ != nullptr && k < size; ++k) {
+      if (!learn(k, outer_->relaxation.bounds(last)[k])) return false;
+    }
+    if (!graph_.exact_by_intervals(last) && options_.effort.iterations > 0) {
+      if (!tighten_by_rows() || !tighten_by_splits()) return false;
+    }
+    for (const Phase& phase : phases_) {
+      if (phase.neuron.value != last) continue;
+      const Interval half = phase.sign > 0 ? Interval{0, HUGE_VAL} : Interval{-HUGE_VAL, 0};
+      if (!learn(static_cast<std::size_t>(phase.neuron.element), half)) return false;
+    }
+    return true;
+  }
+
+  bool learn(std::size_t element, Interval known) {
+    const Interval now = relaxation_.bounds(relaxation_.last())[element];
+    if (std::max(now.low, known.low) > std::min(now.high, known.high)) return false;
+    relaxation_.tighten(element, known);
+    return true;
+  }
+
+  bool tighten_by_rows() {
+    const std::vector<std::size_t> elements = unstable(relaxation_.bounds(relaxation_.last()));
+    std::vector<Interval> found(elements.size(), {-HUGE_VAL, HUGE_VAL});
+    const Lines lines(program_.ranges());
+    const int place = program_.place(relaxation_.last());
+    const std::size_t groups = (elements.size() + kPerGroup - 1) / kPerGroup;
+    std::atomic<std::size_t> next{0};
+    in_parallel(static_cast<int>(std::min(static_cast<std::size_t>(options_.threads), groups)), [&](int) {
+      Bounder bounder(program_);
+      for (std::size_t g = next++; g < groups && may_continue_(); g = next++) {
+        const std::size_t begin = g * kPerGroup;
+        const std::size_t count = std::min(kPerGroup, elements.size() - begin);
+        bound_group(bounder, lines, place, std::span(elements).subspan(begin, count), options_.effort,
+                    std::span(found).subspan(begin, count));
+      }
+    });
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      if (!learn(elements[i], found[i])) return false;
+    }
+    return true;
+  }
+
+  bool tighten_by_splits() {
+    if (options_.refinement.rounds == 0 || program_.neurons() == 0) return true;
+    const std::vector<std::size_t> open = unstable(relaxation_.bounds(relaxation_.last()));
+    std::vector<Interval> found;
+    for (const std::size_t k : open) found.push_back(relaxation_.bounds(relaxation_.last())[k]);
+    refine(program_, Lines(program_.ranges()), program_.place(relaxation_.last()), open, found, options_.refinement,
+           options_.threads, may_continue_);
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      if (!learn(open[i], found[i])) return false;
+    }
+    return true;
+  }
+
+  const abstract::Graph& graph_;
+  const Phases& phases_;
+  const Root* outer_;
+  const RootOptions& options_;
+  const MayContinue& may_continue_;
+  Relaxation relaxation_;
+  Program program_;
+};
+
+}  // namespace
+
+std::optional<Root> make_root(const abstract::Graph& graph, const abstract::Box& box, const Phases& phases,
+                              const Root* outer, const RootOptions& options, const MayContinue& may_continue) {
+  return Builder(graph, box, phases, outer, options, may_continue).build();
+}
+
+}  // namespace espalier::crown

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "brancher.hpp"
+#include "root.hpp"
+
+namespace espalier::crown {
+
+struct SearchOptions {
+  int threads = 1;
+  BranchOptions branching;
+  Effort first{.iterations = 40, .alpha_rate = 0.3F, .beta_rate = 0.1F, .decay = 0.97F};  ///< for the whole box
+  Effort effort{.iterations = 4, .alpha_rate = 0.1F, .beta_rate = 0.1F};                  ///< for every domain
+  Effort leaf{.iterations = 200,
+              .alpha_rate = 0.2F,
+              .beta_rate = 0.3F,
+              .decay = 0.97F,
+              .mean_point = true};  ///< with every neuron fixed
+  std::size_t most_open = 400'000;  ///< domains waiting, before the search turns to those nearest to their proof
+  std::int64_t most_domains = 0;    ///< give up after that many; 0: never
+};
+
+struct SearchResult {
+  enum class End : std::uint8_t { proven, violated, out_of_time, given_up, stuck };
+  End end = End::proven;
+  double bound = 0;  ///< certified, of the goals minus their thresholds; of what was closed when proven
+  std::int64_t domains = 0;
+  std::vector<std::size_t> case_of;  ///< of every goal that domains name
+  Domains open;                      ///< what was left when given up; literals name neurons of the root
+  Domains stuck;                     ///< domains with every neuron fixed that bounds did not close
+};
+
+/// Branch and bound over the phases of unstable neurons (Bunel et al. 2020). Every case is refuted through one goal,
+/// chosen by its bound on the whole box, in a tree of its own; a domain is closed when its certified bound exceeds the
+/// goal's threshold.
+SearchResult search(const Root& root, std::span<const Case> cases, const SearchOptions& options,
+                    const TryPoint& try_point, const MayContinue& may_continue);
+
+}  // namespace espalier::crown

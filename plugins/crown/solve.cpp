@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "solve.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <espalier/error.hpp>
+
+#include "team.hpp"
+
+namespace espalier::crown {
+namespace {
+
+using End = SearchResult::End;
+
+/// A part of the box that is still open for one case.
+struct Part {
+  Phases phases;
+  std::size_t case_index = 0;
+  std::shared_ptr<const Root> outer;
+};
+
+/// The open parts, the most specific first so that there are few; workers wait while others may bring more.
+class Parts {
+ public:
+  void put(std::vector<Part> parts) {
+    {
+      const std::lock_guard lock(mutex_);
+      for (Part& p : parts) open_.push_back(std::move(p));
+    }
+    changed_.notify_all();
+  }
+  std::optional<Part> take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopped_ || !open_.empty() || busy_ == 0; });
+    if (stopped_ || open_.empty()) return std::nullopt;
+    Part part = std::move(open_.back());
+    open_.pop_back();
+    ++busy_;
+    return part;
+  }
+  void done() {
+    {
+      const std::lock_guard lock(mutex_);
+      --busy_;
+    }
+    changed_.notify_all();
+  }
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Part> open_;
+  int busy_ = 0;
+  bool stopped_ = false;
+};
+
+/// The phases that the first `depth` splits of an open domain gave.
+Phases prefix_of(const Domain& domain, std::size_t known, std::size_t depth, const Program& program) {
+  Phases phases;
+  for (std::size_t i = known; i < std::min(known + depth, domain.literals.size()); ++i) {
+    phases.push_back({program.id(domain.literals[i].neuron), domain.literals[i].sign});
+  }
+  return phases;
+}
+
+/// Cuts what a search left open into a few parts, along the tree that it built.
+std::vector<Part> parts_of(const SearchResult& result, const std::shared_ptr<const Root>& root, const Phases& phases,
+                           std::span<const std::size_t> case_names) {
+  constexpr std::size_t kMost = 8;
+  const std::size_t known = root->lines.literals.size();
+  std::vector<Part> parts;
+  for (std::size_t depth = 1;; ++depth) {
+    std::vector<Part> finer;
+    for (const Domain& d : result.open) {
+      Part part{prefix_of(d, known, depth, root->program), case_names[result.case_of[d.goal]], root};
+      const bool seen = std::any_of(finer.begin(), finer.end(), [&](const Part& other) {
+        return other.case_index == part.case_index && other.phases == part.phases;
+      });
+      if (!seen) finer.push_back(std::move(part));
+      if (!parts.empty() && finer.size() > kMost) break;
+    }
+    if (!parts.empty() && (finer.size() > kMost || depth > 16)) break;
+    parts = std::move(finer);
+  }
+  for (Part& p : parts) p.phases.insert(p.phases.begin(), phases.begin(), phases.end());
+  return parts;
+}
+
+class Solver {
+ public:
+  Solver(const abstract::Graph& graph, const abstract::Box& box, std::span<const Case> cases,
+         const SolveOptions& options, const TryPoint& try_point, const MayContinue& may_continue)
+      : graph_(graph),
+        box_(box),
+        cases_(cases),
+        options_(options),
+        try_point_(try_point),
+        may_continue_(may_continue) {}
+
+  Outcome run() {
+    const std::optional<Root> coarse = root({}, nullptr, {.effort = {.iterations = 0}, .threads = options_.threads});
+    if (attack(*coarse, {.restarts = 2, .steps = 20})) return finish(End::violated);
+    auto fine = shared(root({}, &*coarse, {.threads = options_.threads}));
+    if (attack(*fine, {.restarts = 16, .steps = 60})) return finish(End::violated);
+
+    std::vector<std::size_t> open(cases_.size());
+    for (std::size_t c = 0; c < open.size(); ++c) open[c] = c;
+    SearchResult result = search_in(*fine, open, options_.quick_domains, options_.threads);
+    for (const int rounds : options_.rounds) {
+      if (result.end != End::given_up) return finish(result.end, result.bound);
+      open = open_cases(result, open);
+      Refinement refinement;
+      refinement.rounds = rounds;
+      fine = shared(
+          root({}, fine.get(), {.effort = {.iterations = 4}, .refinement = refinement, .threads = options_.threads}));
+      result = search_in(*fine, open, options_.part_domains, options_.threads);
+    }
+    if (result.end != End::given_up) return finish(result.end, result.bound);
+    if (!result.stuck.empty()) end_with(End::stuck, result.bound);
+    return by_parts(parts_of(result, fine, {}, open));
+  }
+
+ private:
+  /// With refinement, for a quarter of what is left of the time at most.
+  std::optional<Root> root(const Phases& phases, const Root* outer, RootOptions options) {
+    const double begin = options_.used();
+    const double end = options.refinement.rounds > 0 ? begin + (1 - begin) / 4 : 1;
+    const MayContinue in_share = [&] { return may_continue_() && !(options_.used() > end); };
+    return make_root(graph_, box_, phases, outer, options, in_share);
+  }
+  static std::shared_ptr<const Root> shared(std::optional<Root> root) {
+    if (!root) throw Error(Code::internal, "two certified bounds of one neuron exclude each other");
+    return std::make_shared<const Root>(*std::move(root));
+  }
+
+  bool attack(const Root& root, AttackOptions how) {
+    how.threads = options_.threads;
+    return falsify(root.program, cases_, how, try_point_, may_continue_);
+  }
+
+  SearchResult search_in(const Root& root, std::span<const std::size_t> which, std::int64_t most, int threads) {
+    std::vector<Case> cases;
+    for (const std::size_t c : which) cases.push_back(cases_[c]);
+    SearchOptions how = options_.search;
+    how.threads = threads;
+    how.most_domains = most;
+    const TryPoint named = [&](std::size_t c, std::span<const float> point) { return try_point_(which[c], point); };
+    SearchResult result = search(root, cases, how, named, may_continue_);
+    domains_ += result.domains;
+    return result;
+  }
+
+  static std::vector<std::size_t> open_cases(const SearchResult& result, std::span<const std::size_t> names) {
+    std::set<std::size_t> open;
+    for (const Domain& d : result.open) open.insert(names[result.case_of[d.goal]]);
+    for (const Domain& d : result.stuck) open.insert(names[result.case_of[d.goal]]);
+    return {open.begin(), open.end()};
+  }
+
+  Outcome finish(End end, double bound = -HUGE_VAL) const {
+    return {.end = end, .bound = bound, .domains = domains_, .parts = parts_};
+  }
+
+  Outcome by_parts(std::vector<Part> first) {
+    queue_.put(std::move(first));
+    in_parallel(options_.threads, [&](int) {
+      try {
+        work_on_all();
+      } catch (...) {
+        queue_.stop();  // the others would wait for what this one has taken
+        throw;
+      }
+    });
+    return finish(end_, bound_);
+  }
+
+  void work_on_all() {
+    while (std::optional<Part> part = queue_.take()) {
+      work_on(*part);
+      queue_.done();
+      if (end_ == End::violated || end_ == End::out_of_time) queue_.stop();
+    }
+  }
+
+  void work_on(const Part& part) {
+    if (!may_continue_()) return end_with(End::out_of_time, -HUGE_VAL);
+    ++parts_;
+    Refinement refinement;
+    refinement.rounds = options_.part_rounds;
+    std::optional<Root> inner =
+        root(part.phases, part.outer.get(), {.effort = {.iterations = 4}, .refinement = refinement});
+    if (!inner) return;
+    const auto kept = std::make_shared<const Root>(*std::move(inner));
+    const std::vector<std::size_t> which{part.case_index};
+    const SearchResult result = search_in(*kept, which, options_.part_domains, 1);
+    if (result.end == End::proven) return note_bound(result.bound);
+    if (result.end != End::given_up) return end_with(result.end, result.bound);
+    if (!result.stuck.empty()) end_with(End::stuck, result.bound);
+    queue_.put(parts_of(result, kept, part.phases, which));
+  }
+
+  void note_bound(double bound) {
+    const std::lock_guard lock(mutex_);
+    bound_ = std::min(bound_.load(), bound);
+  }
+
+  /// A violation ends everything; without one, no time left outweighs leaves that could not be closed.
+  void end_with(End end, double bound) {
+    note_bound(bound);
+    const std::lock_guard lock(mutex_);
+    if (end_ == End::violated) return;
+    if (end == End::violated || end_ == End::proven || end == End::out_of_time) end_ = end;
+  }
+
+  const abstract::Graph& graph_;
+  const abstract::Box& box_;
+  std::span<const Case> cases_;
+  const SolveOptions& options_;
+  const TryPoint& try_point_;
+  const MayContinue& may_continue_;
+  Parts queue_;
+  std::mutex mutex_;
+  std::atomic<End> end_{End::proven};
+  std::atomic<double> bound_{HUGE_VAL};
+  std::atomic<std::int64_t> domains_{0};
+  std::atomic<std::int64_t> parts_{0};
+};
+
+}  // namespace
+
+Outcome solve(const abstract::Graph& graph, const abstract::Box& box, std::span<const Case> cases,
+              const SolveOptions& options, const TryPoint& try_point, const MayContinue& may_continue) {
+  return Solver(graph, box, cases, options, try_point, may_continue).run();
+}
+
+}  // namespace espalier::crown

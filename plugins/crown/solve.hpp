@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <abstract/box.hpp>
+#include <abstract/graph.hpp>
+
+#include "falsifier.hpp"
+#include "root.hpp"
+#include "search.hpp"
+
+namespace espalier::crown {
+
+struct SolveOptions {
+  int threads = 1;
+  std::function<double()> used = [] {
+    return 0.0;
+  };  ///< share of the time limit; refinement keeps to a part of the rest
+  SearchOptions search;
+  std::int64_t quick_domains = 2'000;  ///< before single neurons are refined
+  std::int64_t part_domains = 20'000;  ///< before a part of the box gets bounds of its own
+  std::vector<int> rounds{4, 24, 96};  ///< of refinement on the whole box, as long as searches are given up
+  int part_rounds = 16;
+};
+
+struct Outcome {
+  SearchResult::End end = SearchResult::End::proven;
+  double bound = 0;  ///< certified, see SearchResult
+  std::int64_t domains = 0;
+  std::int64_t parts = 0;  ///< parts of the box that got bounds of their own
+};
+
+/// Refutes every case on a box or shows one: attacks; bounds on the whole box; bounds of single neurons by splits
+/// (refine.hpp); and a search that gives the parts it cannot finish bounds of their own. `elements` of the network's
+/// input are what points hold, see Program.
+Outcome solve(const abstract::Graph& graph, const abstract::Box& box, std::span<const Case> cases,
+              const SolveOptions& options, const TryPoint& try_point, const MayContinue& may_continue);
+
+}  // namespace espalier::crown

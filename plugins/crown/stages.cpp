@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stages.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include <espalier/property.hpp>
+#include <espalier/results.hpp>
+
+#include "verifier.hpp"
+
+namespace espalier::crown {
+
+void verify(const VerifyParams& params, Context& ctx) {
+  const Verifier verifier(ctx.in<Network>("network"));
+  const int threads = ctx.threads();
+  double subproblems = 0;
+  Verdicts verdicts = abstract::answer_all(
+      "crown.verify", params, ctx, [&](const abstract::Question& question, const abstract::Used& used) {
+        Decision d = verifier.decide(question, threads, used);
+        subproblems += static_cast<double>(d.subproblems);
+        abstract::Answer answer{.verdict = d.verdict, .bound = d.bound, .message = std::move(d.message), .witness = {}};
+        if (d.witness) answer.witness.emplace(d.witness->begin(), d.witness->end());
+        return answer;
+      });
+  Metrics metrics;
+  metrics.values = {{"subproblems", subproblems}};
+  ctx.out("metrics", std::move(metrics));
+  ctx.out("verdicts", std::move(verdicts));
+}
+
+void verify_property(const PropertyParams& params, Context& ctx) {
+  const auto& network = ctx.in<Network>("network");
+  const auto& property = ctx.in<Property>("property");
+  require_fit(network, property);
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
+  const Verifier verifier(network);
+  Decision d = verifier.decide(property, ctx.threads(), used);
+  Metrics metrics;
+  metrics.values = {{"subproblems", static_cast<double>(d.subproblems)}, {"lower_bound", d.bound}, {"rigorous", 1}};
+  ctx.out("metrics", std::move(metrics));
+  ctx.out("verdicts", abstract::verdict_on_property("crown.property", params.budget_s, network,
+                                                    {.verdict = d.verdict,
+                                                     .bound = d.bound,
+                                                     .message = std::move(d.message),
+                                                     .witness = std::move(d.witness),
+                                                     .seconds = seconds()}));
+}
+
+}  // namespace espalier::crown

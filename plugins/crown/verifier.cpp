@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verifier.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <span>
+#include <utility>
+
+#include <espalier/replay.hpp>
+
+#include "box_search.hpp"
+
+namespace espalier::crown {
+namespace {
+
+using End = SearchResult::End;
+
+Verdict verdict_of(End end) {
+  switch (end) {
+    case End::proven:
+      return Verdict::robust;
+    case End::violated:
+      return Verdict::counterexample;
+    case End::out_of_time:
+      return Verdict::timeout;
+    case End::given_up:
+    case End::stuck:
+      return Verdict::unknown;
+  }
+  return Verdict::unknown;
+}
+
+const char* message_of(End end) {
+  return end == End::stuck ? "parts without unstable neurons are within rounding of a violation" : "";
+}
+
+SolveOptions options_of(int threads, const abstract::Used& used) {
+  SolveOptions options;
+  options.threads = threads;
+  options.used = used;
+  return options;
+}
+
+/// Keeps the first witness that a search finds; searches ask from several threads.
+class Witness {
+ public:
+  bool keep(std::vector<double> point) {
+    const std::lock_guard lock(mutex_);
+    if (!point_) point_ = std::move(point);
+    return true;
+  }
+  std::optional<std::vector<double>> take() { return std::move(point_); }
+
+ private:
+  std::mutex mutex_;
+  std::optional<std::vector<double>> point_;
+};
+
+/// A constraint that an output is to exceed: what is not exact in float, or may differ in decimals, raises the
+/// threshold.
+Goal goal_of(const OutputConstraint& constraint, std::size_t outputs, const abstract::Intervals& ranges) {
+  Goal goal;
+  std::vector<double> factors(outputs, 0);
+  double error = 0;
+  for (const auto& term : constraint.terms) {
+    const auto k = static_cast<std::size_t>(term.output);
+    factors[k] += term.factor;
+    if (std::abs(term.factor) != 1) error += 0x1p-51 * std::abs(term.factor) * abstract::magnitude(ranges[k]);
+  }
+  for (std::size_t k = 0; k < outputs; ++k) {
+    goal.factors.push_back(static_cast<float>(factors[k]));
+    const double lost = std::abs(factors[k] - static_cast<double>(goal.factors[k]));
+    if (lost != 0) error += lost * abstract::magnitude(ranges[k]);
+  }
+  goal.threshold = abstract::sum_up(abstract::sum_up(constraint.limit, abstract::kFloor), abstract::inflate(error));
+  return goal;
+}
+
+/// Decides a property box by box.
+class PropertyDecision {
+ public:
+  PropertyDecision(const Network& network, const abstract::Graph& graph, const Property& property, int threads,
+                   const abstract::Used& used)
+      : network_(network), graph_(graph), property_(property), threads_(threads), used_(used) {}
+
+  Decision decide() {
+    decision_.verdict = Verdict::robust;
+    decision_.bound = HUGE_VAL;
+    for (std::size_t b = 0; b < property_.boxes.size() && decision_.verdict == Verdict::robust; ++b) {
+      if (!is_empty(property_.boxes[b])) decide(b);
+    }
+    decision_.witness = witness_.take();
+    return std::move(decision_);
+  }
+
+ private:
+  static bool is_empty(const Property::Box& box) {
+    for (std::size_t i = 0; i < box.low.size(); ++i) {
+      if (box.low[i] > box.high[i]) return true;
+    }
+    return false;
+  }
+
+  void decide(std::size_t b) {
+    const Property::Box& box = property_.boxes[b];
+    abstract::Intervals hull;
+    for (std::size_t i = 0; i < box.low.size(); ++i) {
+      hull.push_back(
+          {abstract::sum_down(box.low[i], -abstract::kFloor), abstract::sum_up(box.high[i], abstract::kFloor)});
+    }
+    const abstract::Box reals(std::move(hull));
+    if (reals.empty()) return end(End::stuck, -HUGE_VAL, "an input is unbounded");
+    const std::vector<Case> cases = cases_of(b, reals);
+    if (cases.empty()) return;
+    const InputBox split{box.low, box.high};
+    suits_box_search(split) ? by_boxes(reals, cases, box) : by_phases(reals, cases, box);
+  }
+
+  std::vector<Case> cases_of(std::size_t b, const abstract::Box& reals) const {
+    abstract::Relaxation outputs(graph_, reals);
+    while (!outputs.complete()) outputs.extend();
+    std::vector<Case> cases;
+    for (const Property::Case& c : property_.cases) {
+      if (c.box != static_cast<std::int64_t>(b)) continue;
+      Case& goals = cases.emplace_back();
+      for (const OutputConstraint& constraint : c.constraints) {
+        goals.push_back(
+            goal_of(constraint, static_cast<std::size_t>(property_.outputs), outputs.bounds(graph_.output())));
+      }
+    }
+    return cases;
+  }
+
+  void by_boxes(const abstract::Box& reals, const std::vector<Case>& cases, const Property::Box& box) {
+    InputBox whole;
+    for (const abstract::Interval& range : reals.hull()) {
+      whole.low.push_back(range.low);
+      whole.high.push_back(range.high);
+    }
+    const TryInput try_input = [&](std::size_t, std::span<const double> x) { return shows({x.begin(), x.end()}, box); };
+    const BoxSearchResult result = box_search(graph_, whole, cases, {.threads = threads_}, try_input, may_continue_);
+    decision_.subproblems += result.boxes;
+    end(result.end, result.bound);
+  }
+
+  void by_phases(const abstract::Box& reals, const std::vector<Case>& cases, const Property::Box& box) {
+    const std::vector<std::int32_t> kept = used_inputs(graph_);
+    const TryPoint try_point = [&](std::size_t, std::span<const float> x) {
+      std::vector<double> point;
+      for (std::size_t i = 0; i < box.low.size(); ++i) point.push_back(box.low[i] / 2 + box.high[i] / 2);
+      for (std::size_t i = 0; i < kept.size(); ++i)
+        point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);
+      return shows(std::move(point), box);
+    };
+    const Outcome result = solve(graph_, reals, cases, options_of(threads_, used_), try_point, may_continue_);
+    decision_.subproblems += result.domains;
+    end(result.end, result.bound);
+  }
+
+  bool shows(std::vector<double> point, const Property::Box& box) {
+    for (std::size_t i = 0; i < point.size(); ++i) point[i] = std::clamp(point[i], box.low[i], box.high[i]);
+    if (replay(network_, point, property_).over_reals != Holds::yes) return false;
+    return witness_.keep(std::move(point));
+  }
+
+  void end(End how, double bound, const char* message = nullptr) {
+    decision_.verdict = verdict_of(how);
+    decision_.message = message != nullptr ? message : message_of(how);
+    decision_.bound = how == End::violated ? -HUGE_VAL : std::min(decision_.bound, bound);
+  }
+
+  const Network& network_;
+  const abstract::Graph& graph_;
+  const Property& property_;
+  int threads_;
+  const abstract::Used& used_;
+  MayContinue may_continue_ = [this] { return used_() < 1; };
+  Decision decision_;
+  Witness witness_;
+};
+
+/// What has to hold everywhere for the answer to be `robust`.
+std::vector<Case> cases_of(const abstract::Question& question, std::int64_t classes) {
+  std::vector<Case> cases;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    if (c == question.label || (question.target && c != *question.target)) continue;
+    Goal margin;
+    margin.factors.assign(static_cast<std::size_t>(classes), 0);
+    margin.factors[static_cast<std::size_t>(question.label)] = 1;
+    margin.factors[static_cast<std::size_t>(c)] = -1;
+    cases.push_back({std::move(margin)});
+  }
+  return cases;
+}
+
+}  // namespace
+
+Decision Verifier::decide(const abstract::Question& question, int threads, const abstract::Used& used) const {
+  abstract::require_ieee_arithmetic();
+  Decision decision;
+  const abstract::Graph& graph = robustness_.graph();
+  if (question.box->empty()) {
+    decision.verdict = Verdict::error;
+    decision.message = "no input lies within epsilon of the centre and inside the clip range";
+    return decision;
+  }
+  const std::vector<std::int32_t> kept = used_inputs(graph);
+  Witness witness;
+  const TryPoint try_point = [&](std::size_t, std::span<const float> x) {
+    std::vector<double> point(question.box->centre().begin(), question.box->centre().end());
+    for (std::size_t i = 0; i < kept.size(); ++i) point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);
+    auto found = robustness_.counterexample_near(question, point);
+    if (!found) return false;
+    return witness.keep({found->witness->begin(), found->witness->end()});
+  };
+  const std::vector<Case> cases = cases_of(question, graph.size(graph.output()));
+  const MayContinue may_continue = [&used] { return used() < 1; };
+  const Outcome outcome = solve(graph, *question.box, cases, options_of(threads, used), try_point, may_continue);
+  decision.verdict = verdict_of(outcome.end);
+  decision.message = message_of(outcome.end);
+  decision.bound = outcome.end == End::violated ? -HUGE_VAL : outcome.bound;
+  decision.subproblems = outcome.domains;
+  decision.witness = witness.take();
+  return decision;
+}
+
+Decision Verifier::decide(const Property& property, int threads, const abstract::Used& used) const {
+  abstract::require_ieee_arithmetic();
+  return PropertyDecision(network_, robustness_.graph(), property, threads, used).decide();
+}
+
+}  // namespace espalier::crown

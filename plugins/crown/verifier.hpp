@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <abstract/answers.hpp>
+#include <abstract/question.hpp>
+
+#include <espalier/network.hpp>
+#include <espalier/property.hpp>
+#include <espalier/results.hpp>
+
+#include "goal.hpp"
+#include "solve.hpp"
+
+namespace espalier::crown {
+
+struct Decision {
+  Verdict verdict = Verdict::unknown;
+  /// Certified: everywhere in the box, in every case, some goal exceeds its threshold by more than this; -infinity when
+  /// nothing is known. Above 0 with `robust`.
+  double bound = -HUGE_VAL;
+  std::int64_t subproblems = 0;
+  std::string message;
+  std::optional<std::vector<double>> witness;  ///< with `counterexample`: replayed, a violation over the reals
+};
+
+/// Decides questions about one network; borrows it. Throws Error(stopped) when `used` does, which several threads ask.
+class Verifier {
+ public:
+  explicit Verifier(const Network& network) : network_(network), robustness_(network) {}
+
+  /// Needs: what abstract::Verifier::answer needs.
+  Decision decide(const abstract::Question& question, int threads, const abstract::Used& used) const;
+  /// `robust` holds for the doubles of the property and for any decimals they are nearest to. Needs: the property fits
+  /// the network.
+  Decision decide(const Property& property, int threads, const abstract::Used& used) const;
+
+ private:
+  const Network& network_;
+  abstract::Verifier robustness_;
+};
+
+}  // namespace espalier::crown

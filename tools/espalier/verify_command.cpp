@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// verify: one question to a verifier, no pipeline. Network and property come from stages of the plugin `exchange`, the
+// answer from the stage `property` of the verifier's plugin; what counts as a counterexample is decided here, by
+// replay.
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <espalier/property.hpp>
+#include <espalier/results.hpp>
+
+#include "core/disk.hpp"
+#include "exchange/onnx.hpp"
+#include "exchange/vnnlib.hpp"
+#include "plugin/loader.hpp"
+#include "session.hpp"
+#include "stage_call.hpp"
+#include "time_limit.hpp"
+#include "verify_answer.hpp"
+
+namespace espalier::cli {
+namespace {
+
+constexpr double kLongest_s = 1e8;  ///< three years; keeps clock arithmetic in range
+/// Left of a limit for replaying a witness and writing it.
+constexpr double kReserve_s = 0.1;
+
+struct Question {
+  std::shared_ptr<const Network> network;
+  std::shared_ptr<const Property> property;
+};
+
+/// Prints one answer in the form that was asked for.
+class Printer {
+ public:
+  explicit Printer(const Options& options) : options_(options) {}
+
+  void print(const VerifyAnswer& answer) const {
+    const std::string witness = answer.result == "sat" ? witness_text(answer) : "";
+    if (options_.json) {
+      fmt::print("{}\n", json_text(answer));
+    } else {
+      fmt::print("{}\n{}", answer.result, witness);
+    }
+    std::fflush(stdout);
+    if (!options_.witness.empty() && !witness.empty()) core::RealDisk().write_atomically(options_.witness, witness);
+  }
+
+ private:
+  const Options& options_;
+};
+
+void require_time_limit(double timeout_s) {
+  if (timeout_s >= 0 && timeout_s <= kLongest_s) return;
+  throw Error(Code::request, fmt::format("a time limit of {} s", timeout_s),
+              fmt::format("give a number of seconds from 0 to {}", kLongest_s));
+}
+
+run::Seat seat_for(const StageSpec& stage, const Options& options) {
+  const run::Lanes lanes = run::default_lanes(0);
+  run::Seat seat{.threads = options.threads > 0 ? options.threads : lanes.cores};
+  const auto gpu = lanes.by_name.find("gpu");
+  const bool has_gpu = gpu != lanes.by_name.end() && !gpu->second.devices.empty();
+  if (options.device == "cuda" && !has_gpu) {
+    throw Error(Code::request, "there is no CUDA device here", "use --device auto, or cpu");
+  }
+  if (options.device == "cuda" || (options.device == "auto" && stage.uses_device && has_gpu)) {
+    seat.device = gpu->second.devices.front();
+  }
+  return seat;
+}
+
+Question read_question(const Options& options) {
+  Question question{.network = std::make_shared<const Network>(exchange::read_onnx(options.model)),
+                    .property = std::make_shared<const Property>(exchange::read_vnnlib(options.property))};
+  const std::int64_t inputs = element_count(question.network->input_shape());
+  const std::int64_t outputs = element_count(question.network->output_shape());
+  if (question.property->inputs != inputs || question.property->outputs != outputs) {
+    throw Error(
+        Code::request,
+        fmt::format("'{}' is about {} inputs and {} outputs, but the network in '{}' has {} and {}", options.property,
+                    question.property->inputs, question.property->outputs, options.model, inputs, outputs),
+        "a model and a property that belong together are needed");
+  }
+  return question;
+}
+
+void take_verdict(const Verdicts& verdicts, const Network& network, VerifyAnswer& answer) {
+  const Verdicts::Row& row = verdicts.rows.at(0);
+  answer.result = result_text(row.verdict);
+  answer.message = row.message;
+  answer.lower_bound = row.bound;
+  answer.witness_replayed = row.witness_checked;
+  if (row.verdict != Verdict::counterexample) return;
+  answer.rigorous = row.witness_checked;
+  answer.inputs = verdicts.witnesses.rows(0, 1).to_doubles();
+  answer.outputs = network.forward(answer.inputs);
+}
+
+void take_metrics(const Metrics& metrics, VerifyAnswer& answer) {
+  const auto value = [&](std::string_view name) {
+    const auto it = metrics.values.find(name);
+    return it == metrics.values.end() ? 0 : it->second;
+  };
+  answer.setup_seconds += value("setup_seconds");
+  answer.subproblems = value("subproblems");
+  if (answer.result == "unsat") answer.rigorous = value("rigorous") == 1;
+}
+
+/// One command: from files to an answer.
+class Verification {
+ public:
+  explicit Verification(const Options& options)
+      : options_(options), printer_(options), limit_(options.timeout_s, [this] { print_timeout(); }) {
+    answer_.verifier = options.verifier;
+  }
+
+  int run() {
+    int code = kOk;
+    try {
+      code = answer_question();
+    } catch (const Error& e) {
+      code = code_of(e);
+    } catch (const std::exception& e) {  // out of memory, or whatever a plugin's libraries throw
+      code = fail(kFailed, fmt::format("the verifier broke off: {}", e.what()), "");
+    }
+    limit_.claim();
+    answer_.seconds = limit_.elapsed_s();
+    printer_.print(answer_);
+    if (code != kOk) fmt::print(stderr, "espalier: {}\n{}", answer_.message, hint_);
+    return code;
+  }
+
+ private:
+  int answer_question() {
+    if (limit_.expired()) return give_up();
+    plugin::Registry registry;
+    refused_ = plugin::load_plugins(plugin::search_path(options_.plugin_path), registry);
+    for (const plugin::Refused& refused : refused_) {
+      if (refused.named_explicitly) throw Error(Code::request, refused.why);
+    }
+    StageCall call(registry, options_.verifier + ".property");
+    const run::Seat seat = seat_for(call.stage(), options_);
+    answer_.device = seat.device;
+    answer_.threads = seat.threads;
+    const Question question = read_question(options_);
+    is_read_ = true;
+    if (limit_.expired()) return give_up();
+    call.sit(seat);
+    return ask(call, question);
+  }
+
+  int ask(StageCall& call, const Question& question) {
+    call.give("network", question.network);
+    call.give("property", question.property);
+    call.set("budget_s", std::max(limit_.remaining_s() - kReserve_s, limit_.remaining_s() / 2));
+    if (call.has_param("started_s_ago")) call.set("started_s_ago", limit_.elapsed_s());
+    if (!options_.proof.empty()) call.set("proof", options_.proof);
+    call.stop_when([this] { return limit_.expired(); });
+    answer_.setup_seconds = limit_.elapsed_s();
+    call.run();
+    const auto verdicts = call.result<Verdicts>("verdicts");
+    if (!verdicts) throw Error(Code::internal, fmt::format("'{}' gave no verdicts", call.stage().qualified()));
+    const Verdicts checked = with_checked_witnesses(*verdicts, *question.network, *question.property);
+    take_verdict(checked, *question.network, answer_);
+    if (const auto metrics = call.result<Metrics>("metrics")) take_metrics(*metrics, answer_);
+    return answer_.result == "error" ? kFailed : kOk;
+  }
+
+  int give_up() {
+    answer_.result = "timeout";
+    return kOk;
+  }
+
+  /// A stopped verifier has run out of time. What is wrong before the question is read is wrong with the request.
+  int code_of(const Error& e) {
+    if (e.code() == Code::stopped && limit_.expired()) return give_up();
+    return fail(is_read_ && e.code() != Code::request ? kFailed : kBadRequest, e.what(), e.hint());
+  }
+
+  int fail(int code, const std::string& message, const std::string& hint) {
+    answer_.result = "error";
+    answer_.message = message;
+    if (!hint.empty()) hint_ = fmt::format("  {}\n", hint);
+    return code;
+  }
+
+  /// On the limit's thread, while the verifier works on: touches nothing that it may be changing.
+  void print_timeout() const {
+    VerifyAnswer answer;
+    answer.result = "timeout";
+    answer.verifier = options_.verifier;
+    answer.seconds = limit_.elapsed_s();
+    answer.setup_seconds = answer.seconds;
+    answer.message = "the verifier did not end in time by itself";
+    printer_.print(answer);
+  }
+
+  const Options& options_;
+  Printer printer_;
+  VerifyAnswer answer_;
+  std::string hint_;
+  std::vector<plugin::Refused> refused_;
+  bool is_read_ = false;
+  TimeLimit limit_;  // last: its thread uses what is above
+};
+
+}  // namespace
+
+int verify_command(const Options& options) {
+  require_time_limit(options.timeout_s);
+  return Verification(options).run();
+}
+
+}  // namespace espalier::cli
