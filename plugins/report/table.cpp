@@ -94,8 +94,11 @@ Report files_of(const ResultTable& result) {
 }
 
 void run(const Params& p, Context& ctx) {
-  const Findings findings{
-      .metrics = ctx.all("metrics"), .attacks = ctx.all("attacks"), .verdicts = ctx.all("verdicts"), .history = {}};
+  const Findings findings{.metrics = ctx.all("metrics"),
+                          .attacks = ctx.all("attacks"),
+                          .verdicts = ctx.all("verdicts"),
+                          .history = {},
+                          .distances = {}};
   const Comparison comparison = comparison_of(p);
   const auto ours = rows_of(comparison, sources_of(findings));
   ctx.check_stop();
