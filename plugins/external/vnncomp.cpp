@@ -215,7 +215,8 @@ void describe_vnncomp(PluginBuilder& plugin) {
   abstract::describe_verifier(
       plugin.stage("vnncomp", verify)
           .doc("Asks a tool of the user's own that follows the scripts of VNN-COMP. Counterexamples are replayed; that "
-               "a network is robust is the tool's word. Hanging, crashing and garbage are told apart in messages."))
+               "a network is robust is the tool's word. Hanging, crashing and garbage are told apart in messages.")
+          .single_threaded())  // the tool takes the threads it likes
       .param("prepare", &Params::prepare, "the tool's prepare_instance.sh")
       .file()
       .required()

@@ -78,9 +78,9 @@ std::string found_text(const Network& network, const Found& found, const Target&
                        const std::optional<Place>& at) {
   std::string text = fmt::format("'{}' found a point within epsilon {}", found.who, found.epsilon);
   if (at && !found.point.empty()) {
-    text += fmt::format(" at distance {}", distance(found, *at));
+    text += fmt::format(" at distance {:.6g}", distance(found, *at));
   } else if (found.distance) {
-    text += fmt::format(" at distance {}", *found.distance);
+    text += fmt::format(" at distance {:.6g}", *found.distance);
   }
   if (found.point.empty()) {
     return text + (found.beats ? fmt::format(" of class {}; it was not kept", *found.beats) : "; it was not kept");
@@ -89,8 +89,10 @@ std::string found_text(const Network& network, const Found& found, const Target&
   const std::int64_t other = rival(scores, found.label, target);
   const double own = scores[static_cast<std::size_t>(found.label)];
   const double best = scores[static_cast<std::size_t>(other)];
-  return text + fmt::format(" that scores {} for label {} and {} for class {}, a margin of {}, replayed over the reals",
-                            own, found.label, best, other, own - best);
+  return text +
+         fmt::format(
+             " that scores {:.6g} for label {} and {:.6g} for class {}, a margin of {:.6g}, replayed over the reals",
+             own, found.label, best, other, own - best);
 }
 
 }  // namespace
@@ -127,8 +129,9 @@ std::string contradiction(const Network& network, const Said& robust, const Foun
   if (!lies_within(found, row.epsilon, at) || !answers_target(network, found, row.target)) return {};
   const std::string target = row.target ? fmt::format(" against class {}", *row.target) : "";
   const std::string message = row.message.empty() ? "" : fmt::format(" ('{}')", row.message);
-  return fmt::format("'{}' says robust{} within epsilon {}, with a bound of {}{}, but {}", robust.who, target,
-                     row.epsilon, row.bound, message, found_text(network, found, row.target, at));
+  const std::string bound = std::isfinite(row.bound) ? fmt::format("a bound of {:.6g}", row.bound) : "no bound";
+  return fmt::format("'{}' says robust{} within epsilon {} with {}{}, but {}", robust.who, target, row.epsilon, bound,
+                     message, found_text(network, found, row.target, at));
 }
 
 }  // namespace espalier::measure

@@ -20,8 +20,6 @@ namespace {
 
 struct Params {};
 
-constexpr std::size_t kShown = 3;
-
 /// Nothing in `some` is otherwise in `all`.
 bool is_part(const Labels& some, const Labels& all) {
   return std::ranges::all_of(some, [&](const auto& label) {
@@ -224,12 +222,13 @@ void compare(const Casebook& book, const Subject& subject, const File& here, Tal
   }
 }
 
-[[noreturn]] void fail(const std::vector<std::string>& contradictions) {
-  std::string text = contradictions.size() == 1 ? "a contradiction" : "contradictions";
-  for (std::size_t i = 0; i < contradictions.size() && i < kShown; ++i)
-    text += (i == 0 ? " " : "; ") + contradictions[i];
-  if (contradictions.size() > kShown) text += fmt::format("; and {} more", contradictions.size() - kShown);
-  throw Error(Code::internal, text, "one of the two is wrong: trust neither until a third verifier has been asked");
+/// The first as the error, all of them in the log.
+[[noreturn]] void fail(const std::vector<std::string>& contradictions, Context& ctx) {
+  for (const std::string& one : contradictions) ctx.log(one);
+  const std::size_t more = contradictions.size() - 1;
+  throw Error(Code::internal,
+              "a contradiction " + contradictions[0] + (more > 0 ? fmt::format("; and {} more, in the log", more) : ""),
+              "one of the two is wrong: trust neither until a third verifier has been asked");
 }
 
 void run(const Params&, Context& ctx) {
@@ -241,7 +240,7 @@ void run(const Params&, Context& ctx) {
     compare(book, subject, here, tally);
     ctx.progress(++done, static_cast<double>(book.files().size()));
   }
-  if (!tally.contradictions.empty()) fail(tally.contradictions);
+  if (!tally.contradictions.empty()) fail(tally.contradictions, ctx);
   Metrics out;
   out.values = {{"questions", tally.questions},
                 {"agreeing", tally.agreeing},
