@@ -96,14 +96,12 @@ class Casebook {
                 "an answer's labels hold all labels of its network: gather both over the same axes or names");
   }
 
-  File& file(const Subject& subject) { return files_[subject]; }
-
   void add(const Verdicts& verdicts, const Labels& labels) {
     const std::size_t network = network_of(verdicts.solver, labels);
     const std::string who = who_is(verdicts.solver, labels, networks_[network].labels);
     for (std::size_t i = 0; i < verdicts.rows.size(); ++i) {
       const Verdicts::Row& row = verdicts.rows[i];
-      File& here = file({network, row.image, row.label});
+      File& here = files_[{network, row.image, row.label}];
       here.said.push_back({who, &row});
       if (row.verdict != Verdict::counterexample) continue;
       here.found.push_back({.who = who,
@@ -115,19 +113,20 @@ class Casebook {
     }
   }
 
+  /// Only about images that a verifier was asked about. Needs: all verdicts are there.
   void add(const Attacks& attacks, const Labels& labels) {
     const std::size_t network = network_of(attacks.method, labels);
     const std::string who = who_is(attacks.method, labels, networks_[network].labels);
     for (std::size_t i = 0; i < attacks.rows.size(); ++i) {
       const Attacks::Row& row = attacks.rows[i];
-      if (!row.found) continue;
-      file({network, row.image, row.label})
-          .found.push_back({.who = who,
-                            .label = row.label,
-                            .beats = row.adversarial_class,
-                            .epsilon = attacks.epsilon,
-                            .distance = row.distance,
-                            .point = point_of(attacks.points, attacks.point_rows, i)});
+      const auto here = files_.find({network, row.image, row.label});
+      if (!row.found || here == files_.end()) continue;
+      here->second.found.push_back({.who = who,
+                                    .label = row.label,
+                                    .beats = row.adversarial_class,
+                                    .epsilon = attacks.epsilon,
+                                    .distance = row.distance,
+                                    .point = point_of(attacks.points, attacks.point_rows, i)});
     }
   }
 

@@ -134,6 +134,9 @@ TEST_CASE("crosscheck: a counterexample within a larger radius contradicts nothi
   bench.give("verdicts", verdicts("a", {kRobust}));
   bench.give("verdicts", verdicts("b", {{.verdict = Verdict::counterexample, .epsilon = 0.2, .witness = 0.5F}}));
   bench.give("attacks", attack(0.3, 0.15, 0.6F)).give("attacks", attack(0.3, 0.1));
+  Attacks elsewhere = attack(0.3, 0.05);
+  elsewhere.rows[0].image = 8;  // nobody said anything about it
+  bench.give("attacks", elsewhere);
   CHECK(value(bench, "compared") == 3);
   CHECK(value(bench, "points") == 3);
   CHECK(value(bench, "questions") == 0);
