@@ -20,8 +20,8 @@ using abstract::Box;
 using abstract::Interval;
 using abstract::Question;
 
-/// What the competition forgives: how far a witness may lie outside the box (VNN-COMP's rules on counterexamples). Such
-/// a point is only where to look for one.
+/// What the competition forgives: how far a witness may lie outside the box (the absolute tolerance of its scoring
+/// scripts). Such a point is only where to look for one.
 constexpr double kForgiven = 1e-4;
 
 Answer answered(Verdict verdict, std::string message) {
