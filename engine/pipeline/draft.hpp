@@ -38,6 +38,7 @@ struct ParamSetting {
   std::vector<Value> leaves;  ///< parallel to varied.leaves
 };
 
+/// The values of one axis that `only` names.
 struct OnlyAxis {
   int axis = 0;
   std::vector<bool> allowed;  ///< parallel to the axis's values
@@ -52,7 +53,8 @@ struct Draft {
   ParamValues params;                ///< defaults, and what is the same for all
   std::vector<ParamSetting> settings;
   std::vector<std::optional<PortSetting>> ports;  ///< parallel to stage->inputs
-  std::vector<OnlyAxis> only;
+  /// Alternatives, one of which a node's place has to meet on all its axes; none lets every place pass.
+  std::vector<std::vector<OnlyAxis>> only;
   AxisMask own_axes = 0;  ///< from `per` and `by`
   int shards = 1;
   const Span* shards_written = nullptr;

@@ -113,21 +113,29 @@ class EntryReader {
     return value;
   }
 
+  /// One table, or a list of them, of which one has to fit.
   void read_only(const Item& item) {
-    const auto* table = std::get_if<Node::Table>(&item.value.data);
-    if (table == nullptr) {
+    const std::vector<const Node*> tables = as_list(item.value);
+    const auto is_table = [](const Node* node) { return std::holds_alternative<Node::Table>(node->data); };
+    if (tables.empty() || !std::ranges::all_of(tables, is_table)) {
       bench_.fault(draft_, item.value.span, fmt::format("'only' wants axes and values, got {}", described(item.value)))
-          .hint = "write only = { axis = [\"value\"] }";
+          .hint = "write only = { axis = [\"value\"] }, or a list of such tables";
       return;
     }
-    for (const Item& filter : table->items) {
+    for (const Node* node : tables) draft_.only.push_back(read_filters(std::get<Node::Table>(node->data)));
+  }
+
+  std::vector<OnlyAxis> read_filters(const Node::Table& table) {
+    std::vector<OnlyAxis> out;
+    for (const Item& filter : table.items) {
       const auto axis = bench_.axis_named(filter.key, filter.key_span);
       if (axis) {
-        draft_.only.push_back(read_filter(*axis, filter));
+        out.push_back(read_filter(*axis, filter));
       } else {
         draft_.sound = false;
       }
     }
+    return out;
   }
 
   OnlyAxis read_filter(int index, const Item& filter) {

@@ -2,6 +2,7 @@
 #include "pipeline/expansion.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,8 +33,10 @@ std::vector<std::string> names_in(const std::vector<Axis>& axes, AxisMask mask) 
 }
 
 bool allowed(const Draft& draft, const Coordinates& at) {
-  return std::ranges::all_of(draft.only,
-                             [&](const OnlyAxis& only) { return only.allowed[at_index(at[at_index(only.axis)])]; });
+  const auto meets = [&](const OnlyAxis& only) { return only.allowed[at_index(at[at_index(only.axis)])]; };
+  return draft.only.empty() || std::ranges::any_of(draft.only, [&](const std::vector<OnlyAxis>& alternative) {
+           return std::ranges::all_of(alternative, meets);
+         });
 }
 
 std::string name_with_axes(const std::string& name, const std::vector<std::pair<std::string, std::string>>& axes) {
@@ -113,7 +116,7 @@ void Expansion::check_fixed(Draft& draft, const Reference& reference) {
 }
 
 void Expansion::check_only(Draft& draft, AxisMask axes) {
-  for (const OnlyAxis& only : draft.only) {
+  for (const OnlyAxis& only : draft.only | std::views::join) {
     if ((axes & mask_of(only.axis)) != 0) continue;
     const std::vector<std::string> names = names_in(bench_.axes(), axes);
     bench_

@@ -48,7 +48,12 @@ Json definitions() {
   all["doc"] = {{"description", "What this section is for."}, {"type", "string"}};
   all["per"] = {{"description", "Axes this section is repeated over, beside those of its values and inputs."},
                 {"anyOf", text_or_texts["anyOf"]}};
-  all["only"] = {{"description", "Axis values this section is made for: { axis = [\"value\"] }."}, {"type", "object"}};
+  all["only"] = {
+      {"description",
+       "Axis values this section is made for: { axis = [\"value\"] }; or a list of such tables, one of which "
+       "has to fit."},
+      {"anyOf",
+       Json::array({{{"type", "object"}}, {{"type", "array"}, {"minItems", 1}, {"items", {{"type", "object"}}}}})}};
   all["shards"] = {{"description", "Into how many parts the instances are split; each part is a node of its own."},
                    {"type", "integer"},
                    {"minimum", 1}};

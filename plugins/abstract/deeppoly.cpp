@@ -32,7 +32,8 @@ void tighten(Relaxation& relaxation, std::span<const std::size_t> elements) {
 
 }  // namespace
 
-std::optional<Relaxation> deeppoly(const Graph& graph, const Box& box, const MayContinue& may_continue) {
+std::optional<Relaxation> deeppoly(const Graph& graph, const Box& box, const MayContinue& may_continue,
+                                   const Refine& refine) {
   constexpr std::size_t kElements = kLanes / 2;
   Relaxation relaxation(graph, box);
   while (!relaxation.complete()) {
@@ -44,6 +45,7 @@ std::optional<Relaxation> deeppoly(const Graph& graph, const Box& box, const May
       if (!may_continue()) return std::nullopt;
       tighten(relaxation, std::span(elements).subspan(i, std::min(kElements, elements.size() - i)));
     }
+    if (refine) refine(relaxation);
   }
   return relaxation;
 }

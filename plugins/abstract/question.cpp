@@ -21,16 +21,6 @@ struct Margins {
   std::vector<double> slopes;
 };
 
-/// label score - other score, for every class that counts.
-std::vector<Row> margin_rows(const Graph& graph, const Question& question) {
-  std::vector<Row> rows;
-  for (std::int64_t c = 0; c < graph.size(graph.output()); ++c) {
-    if (c == question.label || (question.target && c != *question.target)) continue;
-    rows.push_back({{static_cast<std::size_t>(question.label), 1}, {static_cast<std::size_t>(c), -1}});
-  }
-  return rows;
-}
-
 Margins margins(const Relaxation& relaxation, const Question& question, Depth depth) {
   const int output = relaxation.graph().output();
   const std::vector<Row> rows = margin_rows(relaxation.graph(), question);
@@ -103,6 +93,15 @@ Answer answer_of(double bound, const Network& network, const Relaxation& relaxat
 }
 
 }  // namespace
+
+std::vector<Row> margin_rows(const Graph& graph, const Question& question) {
+  std::vector<Row> rows;
+  for (std::int64_t c = 0; c < graph.size(graph.output()); ++c) {
+    if (c == question.label || (question.target && c != *question.target)) continue;
+    rows.push_back({{static_cast<std::size_t>(question.label), 1}, {static_cast<std::size_t>(c), -1}});
+  }
+  return rows;
+}
 
 std::optional<Answer> Verifier::counterexample_near(const Question& question, std::span<const double> point) const {
   auto inside = question.box->round_into(point);

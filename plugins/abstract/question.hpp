@@ -13,6 +13,7 @@
 #include "box.hpp"
 #include "domains.hpp"
 #include "graph.hpp"
+#include "substitution.hpp"
 
 namespace espalier::abstract {
 
@@ -31,6 +32,9 @@ struct Answer {
   std::string message;
   std::optional<std::vector<float>> witness;  ///< with `counterexample`
 };
+
+/// What has to be above 0 everywhere: label score - other score, for every class that counts. In the order of classes.
+std::vector<Row> margin_rows(const Graph& graph, const Question& question);
 
 /// Answers questions about one network. Borrows it.
 class Verifier {

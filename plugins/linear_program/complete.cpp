@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "complete.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <utility>
+
+#include "descent.hpp"
+
+namespace espalier::linear {
+namespace {
+
+using namespace abstract;
+
+/// Certified lower bounds of the margins, in the order of margin_rows.
+std::vector<double> margins(const Relaxation& relaxation, const std::vector<Row>& rows) {
+  std::vector<double> low;
+  for (std::size_t begin = 0; begin < rows.size(); begin += kLanes) {
+    const auto part = std::span(rows).subspan(begin, std::min<std::size_t>(kLanes, rows.size() - begin));
+    const int output = relaxation.graph().output();
+    const Lanes near = substitute(relaxation, output, part, Depth::nearest_relu).low;
+    const Lanes far = substitute(relaxation, output, part, Depth::input).low;
+    for (std::size_t r = 0; r < part.size(); ++r) low.push_back(std::max(near[r], far[r]));
+  }
+  return low;
+}
+
+/// The question whether the class of a margin may win.
+Question towards(Question question, const Row& margin) {
+  question.target = static_cast<std::int64_t>(margin[1].element);
+  return question;
+}
+
+/// Descents towards every class, from the centre and from a few random points, the same ones every time.
+std::optional<Answer> search_by_descent(const Verifier& verifier, const Question& question,
+                                        const MayContinue& may_continue) {
+  constexpr int kRandomStarts = 4;
+  const Box& box = *question.box;
+  std::mt19937 random(1);
+  std::vector<double> start(box.centre().begin(), box.centre().end());
+  for (int i = 0; i <= kRandomStarts; ++i) {
+    for (const Row& margin : margin_rows(verifier.graph(), question)) {
+      if (!may_continue()) return std::nullopt;
+      if (auto found = descend(verifier, towards(question, margin), start, may_continue)) return found;
+    }
+    for (std::size_t k = 0; k < start.size(); ++k) {
+      const Interval range = box.hull()[k];
+      start[k] = range.low + (range.high - range.low) * (static_cast<double>(random()) * 0x1p-32);
+    }
+  }
+  return std::nullopt;
+}
+
+/// The search for one question: a tree for every margin, the worst first.
+class Searcher {
+ public:
+  Searcher(const Verifier& verifier, const Question& question, Branching branching, const Relaxation& relaxation)
+      : verifier_(verifier),
+        question_(question),
+        branching_(branching),
+        rows_(margin_rows(verifier.graph(), question)),
+        low_(margins(relaxation, rows_)),
+        encoding_(encode(relaxation, scores())),
+        tree_(encoding_) {}
+
+  Answer run(const MayContinue& may_continue) {
+    // First the root of every tree, which often has a counterexample to show; then the trees, the worst root first.
+    for (const std::int64_t most_nodes : {1, 0}) {
+      for (const std::size_t r : worst_first()) {
+        if (low_[r] > 0 || !may_continue()) continue;
+        const Outcome outcome = tree_.run(search_of(rows_[r], most_nodes, may_continue), may_continue);
+        if (found_) return *std::move(found_);
+        low_[r] = std::max(low_[r], outcome.low);
+      }
+    }
+    const double low = *std::min_element(low_.begin(), low_.end());
+    if (low > 0) return {.verdict = Verdict::robust, .bound = low, .message = {}, .witness = {}};
+    if (!may_continue()) return {.verdict = Verdict::timeout, .bound = low, .message = {}, .witness = {}};
+    return {.verdict = Verdict::unknown,
+            .bound = low,
+            .message = "where all neurons are split, the margin is too near to 0 for the solver's precision",
+            .witness = {}};
+  }
+
+ private:
+  std::vector<std::size_t> scores() const {
+    std::vector<std::size_t> elements(static_cast<std::size_t>(verifier_.graph().size(verifier_.graph().output())));
+    std::iota(elements.begin(), elements.end(), 0);
+    return elements;
+  }
+
+  std::vector<std::size_t> worst_first() const {
+    std::vector<std::size_t> order(rows_.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return low_[a] < low_[b]; });
+    return order;
+  }
+
+  Search search_of(const Row& row, std::int64_t most_nodes, const MayContinue& may_continue) {
+    Search search{.objective = {},
+                  .above = 0,
+                  .branching = branching_,
+                  .most_nodes = most_nodes,
+                  .visit = [&](std::span<const double> input) { return visit(input, row, may_continue); }};
+    for (const RowTerm& term : row) search.objective.push_back({encoding_.elements[term.element], term.factor});
+    return search;
+  }
+
+  bool visit(std::span<const double> input, const Row& row, const MayContinue& may_continue) {
+    ++visits_;
+    const bool descends = std::has_single_bit(visits_) || visits_ % kVisitsPerDescent == 0;
+    found_ = descends ? descend(verifier_, towards(question_, row), {input.begin(), input.end()}, may_continue)
+                      : verifier_.counterexample_near(question_, input);
+    return found_.has_value();
+  }
+
+  static constexpr std::uint64_t kVisitsPerDescent = 16;  ///< a descent costs as much as some nodes
+  const Verifier& verifier_;
+  const Question& question_;
+  Branching branching_;
+  std::vector<Row> rows_;
+  std::vector<double> low_;
+  Encoding encoding_;
+  Tree tree_;
+  std::uint64_t visits_ = 0;
+  std::optional<Answer> found_;
+};
+
+}  // namespace
+
+Answer CompleteVerifier::answer(const Question& question, const Patience& patience) const {
+  Answer quick = verifier_.answer(question, Domain::deeppoly, patience.all);
+  if (quick.verdict != Verdict::unknown) return quick;
+  std::optional<Answer> found = search_by_descent(verifier_, question, patience.all);
+  if (!found) {
+    const auto relaxation = tightened(verifier_.graph(), *question.box, method_.tightening, patience);
+    if (!relaxation) {
+      quick.verdict = Verdict::timeout;
+      return quick;
+    }
+    if (!is_finite(*relaxation)) return quick;
+    found = Searcher(verifier_, question, method_.branching, *relaxation).run(patience.all);
+  }
+  found->bound = std::max(found->bound, quick.bound);
+  return *std::move(found);
+}
+
+}  // namespace espalier::linear

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one place that knows CLP.
+#include "simplex.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <functional>
+
+#include <ClpEventHandler.hpp>
+#include <ClpSimplex.hpp>
+#include <CoinError.hpp>
+#include <CoinPackedMatrix.hpp>
+
+#include <espalier/error.hpp>
+
+namespace espalier::linear {
+namespace {
+
+/// Bits of ClpSimplex::dual: work areas and factorisation outlive a solve, and the next one begins with them.
+constexpr int kKeepFactorization = 1 | 2;
+
+/// What CLP takes for infinite.
+double clp_bound(double x) {
+  return std::isfinite(x) ? x : std::copysign(COIN_DBL_MAX, x);
+}
+
+/// Asks between iterations whether to go on. CLP copies its handlers, so what they share lies outside; an exception
+/// waits there until CLP has returned, because none may pass through it.
+struct Watch {
+  const MayContinue* may_continue = nullptr;
+  std::exception_ptr thrown;
+  bool ended = false;
+
+  bool goes_on() {
+    if (ended || may_continue == nullptr) return !ended;
+    try {
+      ended = !(*may_continue)();
+    } catch (...) {
+      thrown = std::current_exception();
+      ended = true;
+    }
+    return !ended;
+  }
+};
+
+class Handler final : public ClpEventHandler {
+ public:
+  explicit Handler(Watch* watch) : watch_(watch) {}
+  int event(Event which) override {
+    if (which != endOfIteration) return -1;
+    return watch_->goes_on() ? -1 : 1;
+  }
+  ClpEventHandler* clone() const override { return new Handler(*this); }  // owned by CLP
+
+ private:
+  Watch* watch_;
+};
+
+CoinPackedMatrix matrix_of(const Program& program) {
+  CoinPackedMatrix matrix(false, 0, 0);
+  matrix.setDimensions(0, static_cast<int>(program.columns().size()));
+  std::vector<int> columns;
+  std::vector<double> factors;
+  for (std::size_t i = 0; i < program.row_count(); ++i) {
+    columns.clear();
+    factors.clear();
+    for (const Term& term : program.row(i)) {
+      columns.push_back(term.column);
+      factors.push_back(term.factor);
+    }
+    matrix.appendRow(static_cast<int>(columns.size()), columns.data(), factors.data());
+  }
+  return matrix;
+}
+
+}  // namespace
+
+struct Simplex::Solver {
+  ClpSimplex clp;
+  Watch watch;
+};
+
+Simplex::Simplex(const Program& program) : solver_(std::make_unique<Solver>()) {
+  ClpSimplex& clp = solver_->clp;
+  clp.setLogLevel(0);
+  std::vector<double> low;
+  std::vector<double> high;
+  for (const Interval& x : program.columns()) {
+    low.push_back(clp_bound(x.low));
+    high.push_back(clp_bound(x.high));
+  }
+  std::vector<double> row_low;
+  std::vector<double> row_high;
+  for (const Interval& x : program.ranges()) {
+    row_low.push_back(clp_bound(x.low));
+    row_high.push_back(clp_bound(x.high));
+  }
+  const std::vector<double> no_objective(low.size(), 0);
+  clp.loadProblem(matrix_of(program), low.data(), high.data(), no_objective.data(), row_low.data(), row_high.data());
+  clp.setPrimalTolerance(1e-9);
+  clp.setDualTolerance(1e-9);
+  const Handler handler(&solver_->watch);
+  clp.passInEventHandler(&handler);
+  multipliers_.assign(program.row_count(), 0);
+}
+
+Simplex::~Simplex() = default;
+
+void Simplex::set_bounds(std::int32_t column, Interval bounds) {
+  solver_->clp.setColumnBounds(column, clp_bound(bounds.low), clp_bound(bounds.high));
+}
+
+void Simplex::set_objective(std::span<const Term> objective, double enough) {
+  ClpSimplex& clp = solver_->clp;
+  for (int j = 0; j < clp.numberColumns(); ++j) clp.setObjectiveCoefficient(j, 0);
+  for (const Term& term : objective) clp.setObjectiveCoefficient(term.column, term.factor);
+  clp.setDualObjectiveLimit(clp_bound(enough));
+}
+
+Solved Simplex::solve(const MayContinue& may_continue) {
+  ClpSimplex& clp = solver_->clp;
+  solver_->watch = {.may_continue = &may_continue, .thrown = nullptr, .ended = false};
+  try {
+    clp.dual(0, kKeepFactorization);
+    if (status() == Solved::failed) {  // once more, from the beginning
+      clp.allSlackBasis(true);
+      clp.dual();
+    }
+  } catch (const CoinError& error) {  // no std::exception
+    throw Error(Code::internal, "the simplex method broke off: " + error.message());
+  }
+  solver_->watch.may_continue = nullptr;
+  if (solver_->watch.thrown) std::rethrow_exception(solver_->watch.thrown);
+  const Solved solved = status();
+  keep_multipliers(solved);
+  return solved;
+}
+
+Solved Simplex::status() const {
+  const ClpSimplex& clp = solver_->clp;
+  if (solver_->watch.ended) return Solved::stopped;
+  if (clp.isProvenOptimal()) return Solved::optimal;
+  if (!clp.isProvenPrimalInfeasible()) return Solved::failed;
+  return clp.secondaryStatus() == 1 ? Solved::enough : Solved::infeasible;
+}
+
+void Simplex::keep_multipliers(Solved solved) {
+  const ClpSimplex& clp = solver_->clp;
+  const double* duals = clp.dualRowSolution();
+  multipliers_.assign(duals, duals + clp.numberRows());
+  if (solved != Solved::infeasible) return;
+  const std::unique_ptr<double[]> ray(clp.infeasibilityRay());
+  if (!ray) return;
+  // CLP's ray raises what a dual solution lowers.
+  std::transform(ray.get(), ray.get() + clp.numberRows(), multipliers_.begin(), std::negate());
+}
+
+std::span<const double> Simplex::point() const {
+  const ClpSimplex& clp = solver_->clp;
+  return {clp.primalColumnSolution(), static_cast<std::size_t>(clp.numberColumns())};
+}
+
+Basis Simplex::basis() const {
+  const ClpSimplex& clp = solver_->clp;
+  const unsigned char* status = clp.statusArray();
+  return {status, status + clp.numberColumns() + clp.numberRows()};
+}
+
+void Simplex::set_basis(const Basis& basis) {
+  solver_->clp.copyinStatus(basis.data());
+}
+
+}  // namespace espalier::linear

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stage.hpp"
+
+#include <utility>
+
+namespace espalier::linear {
+
+SearchParams::SearchParams() { budget_s = 60; }
+
+Patience patience_of(const abstract::Used& used, double end) {
+  constexpr double kTightening = 0.3;
+  const double begin = used();
+  const double tightening_end = begin + kTightening * (end - begin);
+  return {.all = [used, end] { return used() < end; }, .tightening = [=] { return used() < tightening_end; }};
+}
+
+void search_all(std::string solver, Method method, const abstract::VerifyParams& params, Context& ctx) {
+  const CompleteVerifier verifier(ctx.in<Network>("network"), method);
+  ctx.out("verdicts", abstract::answer_all(std::move(solver), params, ctx,
+                                           [&](const abstract::Question& question, const abstract::Used& used) {
+                                             return verifier.answer(question, patience_of(used));
+                                           }));
+}
+
+}  // namespace espalier::linear

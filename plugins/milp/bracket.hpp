@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "linear_program/stage.hpp"
+
+namespace espalier::milp {
+
+/// The smallest distortion lies between: within `low` the network gives the label, at `high` the witness does not.
+struct Bracket {
+  double low = 0;
+  double high = HUGE_VAL;  ///< infinite without a witness
+  std::optional<std::vector<float>> witness;
+};
+
+struct Quest {
+  std::int64_t label = 0;
+  std::optional<std::int64_t> target;
+  std::span<const float> centre;
+  abstract::Interval clip;
+  double largest = 0;    ///< distortions above do not matter
+  double tolerance = 0;  ///< a bracket this narrow will do
+};
+
+/// Halves the bracket as long as there is time.
+Bracket smallest_distortion(const linear::CompleteVerifier& verifier, const Quest& quest, const abstract::Used& used);
+
+}  // namespace espalier::milp

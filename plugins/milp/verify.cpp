@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+
+#include "linear_program/stage.hpp"
+#include "stages.hpp"
+
+namespace espalier::milp {
+namespace {
+
+struct Params : linear::SearchParams {
+  std::string tightening = "lp";
+};
+
+linear::Tightening tightening_of(const std::string& name) {
+  if (name == "lp") return linear::Tightening::lp;
+  return name == "mip" ? linear::Tightening::mip : linear::Tightening::deeppoly;
+}
+
+void verify(const Params& params, Context& ctx) {
+  search_all("milp.verify", {.tightening = tightening_of(params.tightening)}, params, ctx);
+}
+
+}  // namespace
+
+void add_verify(PluginBuilder& plugin) {
+  abstract::describe_verifier(plugin.stage("verify", verify))
+      .doc(
+          "Verifies with a mixed-integer program for every class that may win. Complete but for ties within rounding "
+          "and the budget.")
+      .single_threaded()
+      .param(
+          "tightening", &Params::tightening,
+          "what bounds a neuron before the search, while it is unstable: DeepPoly; linear programs after it; or short "
+          "mixed-integer programs after those")
+      .choices({"deeppoly", "lp", "mip"});
+}
+
+}  // namespace espalier::milp

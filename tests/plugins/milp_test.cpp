@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stages that decide by search, as a pipeline sees them: milp.verify, simplex.verify, abstract.refine and
+// milp.distortion.
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <espalier/error.hpp>
+#include <espalier/results.hpp>
+
+#include "support/exact_minimum.hpp"
+#include "support/odd_network.hpp"
+#include "support/small_networks.hpp"
+#include "support/stage_bench.hpp"
+
+using namespace espalier;
+using namespace espalier::testing;
+
+namespace {
+
+const std::vector<std::string> kStages{"milp.verify", "simplex.verify", "abstract.refine"};
+
+/// Two pixels in [0, 1], s = relu(a + b) + relu(a - b) with a, b in [-1, 1]; score 0 is `level`, score 1 is s. Over the
+/// whole box s is at most 2; DeepPoly says 3.
+Network two_sides(float level) {
+  NetworkBuilder builder({2});
+  builder.linear({{2, 2}, {2, -2}}, {-2, 0});  // a = 2 x - 1, b = 2 y - 1
+  builder.add(Relu{});
+  builder.linear({{1, 1}, {1, -1}}, {0, 0});
+  builder.add(Relu{});
+  builder.linear({{0, 0}, {1, 0}}, {level, 0});
+  return builder.build();
+}
+
+/// One pixel: class 0 scores 0.5, class 1 the pixel, class 2 a quarter.
+Network three_classes() {
+  NetworkBuilder builder({1});
+  builder.linear({{1}}, {0});
+  builder.add(Relu{});
+  builder.linear({{0}, {1}, {0}}, {0.5F, 0, 0.25F});
+  return builder.build();
+}
+
+Instances questions(std::vector<Instances::Row> rows, const std::vector<float>& centres) {
+  Instances q;
+  const auto count = static_cast<std::int64_t>(rows.size());
+  q.rows = std::move(rows);
+  q.centres = Tensor::of({count, static_cast<std::int64_t>(centres.size()) / count}, centres);
+  return q;
+}
+
+Instances one_question(const std::vector<float>& centre) {
+  return questions({{.image = 7, .label = 0, .target = {}, .epsilon = 0}}, centre);
+}
+
+Verdicts answers(const std::string& stage, const Network& network, const Instances& q, double epsilon,
+                 double budget_s = 0) {
+  StageBench bench(stage);
+  bench.give("network", network).give("instances", q).set("epsilon", epsilon).set("budget_s", budget_s);
+  return with_checked_witnesses(bench.run().result<Verdicts>("verdicts"), network, q);
+}
+
+/// A network whose questions no method answers at once.
+Network hard_network(std::mt19937& random) {
+  return random_dense({20, 40, 40, 3}, 1, random);
+}
+
+struct Distortions {
+  Metrics metrics;
+  Attacks attacks;
+};
+
+Distortions distortions(const Network& network, const Instances& q, double largest = 1) {
+  StageBench bench("milp.distortion");
+  bench.give("network", network).give("instances", q).set("largest", largest).set("budget_s", 0.0).run();
+  return {bench.result<Metrics>("metrics"), bench.result<Attacks>("attacks")};
+}
+
+}  // namespace
+
+TEST_CASE("what DeepPoly cannot see is decided, with a certified bound or a witness") {
+  for (const std::string& stage : kStages) {
+    const Verdicts robust = answers(stage, two_sides(2.5F), one_question({0.5F, 0.5F}), 0.5);
+    CHECK(robust.solver == stage);
+    CHECK(robust.rows[0].verdict == Verdict::robust);
+    CHECK(robust.rows[0].bound > 0);
+    CHECK(robust.rows[0].bound <= 0.5);
+    const Verdicts broken = answers(stage, two_sides(1.5F), one_question({0.5F, 0.5F}), 0.5);
+    CHECK(broken.rows[0].verdict == Verdict::counterexample);
+    CHECK(broken.rows[0].witness_checked);
+    CHECK(broken.rows[0].image == 7);
+  }
+}
+
+TEST_CASE("a tie at one point of the box is no robustness") {
+  for (const std::string& stage : kStages) {
+    const Verdicts::Row row = answers(stage, two_sides(2), one_question({0.5F, 0.5F}), 0.5).rows[0];
+    CHECK(row.verdict == Verdict::counterexample);
+    CHECK(row.bound <= 0);
+  }
+}
+
+TEST_CASE("with a target only that class counts, without one every class") {
+  const Instances q = questions({{.image = 0, .label = 0, .target = 1, .epsilon = 0},
+                                 {.image = 1, .label = 0, .target = 2, .epsilon = 0},
+                                 {.image = 2, .label = 0, .target = {}, .epsilon = 0}},
+                                {0.25F, 0.25F, 0.25F});
+  for (const std::string& stage : kStages) {
+    const Verdicts verdicts = answers(stage, three_classes(), q, 0.5);
+    CHECK(verdicts.rows[0].verdict == Verdict::counterexample);
+    CHECK(verdicts.rows[1].verdict == Verdict::robust);
+    CHECK(verdicts.rows[2].verdict == Verdict::counterexample);
+  }
+}
+
+TEST_CASE("what DeepPoly proves, every search says") {
+  std::mt19937 random(1);
+  int proven = 0;
+  for (int i = 0; i < 30; ++i) {
+    const Network network = random_dense({6, 8, 8, 3}, 0.8, random);
+    const auto x = random_input(network, random);
+    Instances q = one_question({x.begin(), x.end()});
+    q.rows[0].label = argmax(network.forward(x));
+    const Verdicts::Row by_bounds = answers("abstract.deeppoly", network, q, 0.05).rows[0];
+    for (const std::string& stage : kStages) {
+      const Verdicts::Row row = answers(stage, network, q, 0.05).rows[0];
+      CHECK((row.verdict == Verdict::robust || row.verdict == Verdict::counterexample));
+      CHECK(row.bound >= by_bounds.bound);
+      if (by_bounds.verdict == Verdict::robust) CHECK(row.verdict == Verdict::robust);
+    }
+    proven += by_bounds.verdict == Verdict::robust;
+  }
+  CHECK(proven > 5);
+}
+
+TEST_CASE("methods agree on networks too large to enumerate") {
+  std::mt19937 random(2);
+  int proven_by_search = 0;
+  int broken = 0;
+  for (int i = 0; i < 40; ++i) {
+    const Network network = random_dense({8, 14, 10, 3}, 1, random);
+    const auto x = random_input(network, random);
+    Instances q = one_question({x.begin(), x.end()});
+    q.rows[0].label = argmax(network.forward(x));
+    const bool by_bounds = answers("abstract.deeppoly", network, q, 0.15).rows[0].verdict == Verdict::robust;
+    const Verdict first = answers(kStages[0], network, q, 0.15).rows[0].verdict;
+    for (const std::string& stage : kStages) CHECK(answers(stage, network, q, 0.15).rows[0].verdict == first);
+    proven_by_search += first == Verdict::robust && !by_bounds;
+    broken += first == Verdict::counterexample;
+  }
+  MESSAGE(proven_by_search << " proven by search alone, " << broken << " counterexamples");
+  CHECK(proven_by_search > 5);
+  CHECK(broken > 5);
+}
+
+TEST_CASE("a budget that is used up is a timeout") {
+  std::mt19937 random(3);
+  const Network network = hard_network(random);
+  Instances q = one_question(std::vector<float>(20, 0.5F));
+  q.rows[0].label = argmax(network.forward(std::vector<double>(20, 0.5)));
+  for (const std::string& stage : kStages) {
+    const Verdicts cut = answers(stage, network, q, 0.02, 1e-9);
+    CHECK(cut.budget_s == 1e-9);
+    CHECK(cut.rows[0].verdict == Verdict::timeout);
+  }
+}
+
+TEST_CASE("a run that is stopped stops") {
+  std::mt19937 random(4);
+  for (const std::string& stage : kStages) {
+    StageBench bench(stage);
+    bench.give("network", hard_network(random)).give("instances", one_question(std::vector<float>(20, 0.5F)));
+    bench.set("epsilon", 0.3).set("budget_s", 0.0).request_stop();
+    CHECK_THROWS_AS(bench.run(), Error);
+  }
+}
+
+TEST_CASE("a box without points is an error; questions that do not fit are refused") {
+  for (const std::string& stage : kStages) {
+    CHECK(answers(stage, three_classes(), one_question({1.5F}), 0.25).rows[0].verdict == Verdict::error);
+    CHECK_THROWS_AS(answers(stage, three_classes(), one_question({0.5F, 0.5F}), 0.25), Error);
+  }
+}
+
+TEST_CASE("the smallest distortion is bracketed") {
+  const Distortions found = distortions(three_classes(), one_question({0.125F}));  // 0.5 is 0.375 away
+  const double low = found.metrics.series.at("distortion_low")[0];
+  const double high = found.metrics.series.at("distortion_high")[0];
+  CHECK(low < 0.375);
+  CHECK(high >= 0.375);
+  CHECK(high - low <= 1e-3);
+  CHECK(found.metrics.values.at("narrow") == 1);
+  REQUIRE(found.attacks.rows.size() == 1);
+  CHECK(found.attacks.rows[0].found);
+  CHECK(found.attacks.rows[0].adversarial_class == 1);
+  CHECK(found.attacks.rows[0].distance == high);
+  CHECK(found.attacks.points.as<float>()[0] >= 0.5F);
+}
+
+TEST_CASE("no distortion is needed for a wrong answer, and none is enough where all are right") {
+  const Distortions wrong = distortions(three_classes(), one_question({0.75F}));
+  CHECK(wrong.metrics.series.at("distortion_high")[0] == 0);
+  CHECK(!wrong.attacks.rows[0].found);
+  const Distortions right = distortions(three_classes(), one_question({0.125F}), 0.25);
+  CHECK(right.metrics.series.at("distortion_low")[0] == 0.25);
+  CHECK(right.metrics.series.at("distortion_high")[0] == HUGE_VAL);
+  CHECK(!right.attacks.rows[0].found);
+}
+
+TEST_CASE("one input: the bracket holds the exact smallest distortion") {
+  std::mt19937 random(5);
+  int checked = 0;
+  for (int i = 0; i < 200; ++i) {
+    const Network network = random_dense({1, 4, 3, 2}, 1, random);
+    const float centre = 0.5F;
+    const std::int64_t label = argmax(network.forward(std::vector<double>{centre}));
+    // The nearest place where the margin is 0 or less lies at a corner, or where it crosses 0 between two.
+    const ExactNetwork<Wide> exact(network);
+    const auto margin = [&](const Wide& x) {
+      const auto y = exact.output({x});
+      return label == 0 ? y[0] - y[1] : y[1] - y[0];
+    };
+    std::vector<Point> points = corners_in_one_dimension(network, exact_box({centre}, 0.5, 0, 1));
+    Wide nearest = 2;
+    for (std::size_t k = 0; k + 1 < points.size(); ++k) {
+      const Wide a = margin(points[k][0]);
+      const Wide b = margin(points[k + 1][0]);
+      if (a * b > 0) continue;
+      const Wide x = a == b ? points[k][0] : points[k][0] + (points[k + 1][0] - points[k][0]) * (a / (a - b));
+      nearest = std::min(nearest, Wide(abs(x - Wide(centre))));
+    }
+    Instances q = one_question({centre});
+    q.rows[0].label = label;
+    const Distortions found = distortions(network, q, 0.5);
+    CHECK(Wide(found.metrics.series.at("distortion_low")[0]) <= nearest);
+    CHECK(Wide(found.metrics.series.at("distortion_high")[0]) >= nearest - Wide(1e-9));
+    checked += nearest <= Wide(0.5);
+    CHECK((found.metrics.values.at("narrow") == 1) == (nearest <= Wide(0.5)));
+  }
+  CHECK(checked > 10);
+}
