@@ -62,6 +62,8 @@ class StageBench final : public Context {
   const T& result(const std::string& port) const {
     return dynamic_cast<const T&>(*outputs_.at(port));
   }
+  /// For kinds that only their plugin knows.
+  const Artifact& artifact(const std::string& port) const { return *outputs_.at(port); }
   const std::vector<std::string>& logged() const { return log_; }
   void request_stop() { stop_.request_stop(); }  ///< [any thread]
   StageBench& use_threads(int count) { return threads_ = count, *this; }
