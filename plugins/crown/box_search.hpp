@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -13,12 +12,6 @@
 #include "search.hpp"
 
 namespace espalier::crown {
-
-/// All inputs between low and high, element by element.
-struct InputBox {
-  std::vector<double> low;
-  std::vector<double> high;
-};
 
 struct BoxSearchOptions {
   int threads = 1;
@@ -32,9 +25,6 @@ struct BoxSearchResult {
   std::int64_t boxes = 0;
   std::vector<InputBox> stuck;  ///< open boxes that cannot be halved: no double lies between their bounds
 };
-
-/// Looks at an input that may show a case, in doubles within the box; true ends the search. Called by several threads.
-using TryInput = std::function<bool(std::size_t case_index, std::span<const double> input)>;
 
 /// Branch and bound by halving the box, for networks of few inputs: bounds of every part by Zonotope, parts that cannot
 /// show a case cut away, and halved across the direction that owes the bounds most (see Zonotope::add_scores). Needs:

@@ -20,6 +20,7 @@ struct Domain {
 
   std::size_t goal = 0;
   double bound = -HUGE_VAL;  ///< certified, minus the goal's threshold
+  float loss = HUGE_VALF;    ///< what the error terms of float took from it
   std::vector<Literal> literals;
   std::vector<float> multipliers;                          ///< of the literals
   std::vector<std::uint16_t> slopes;                       ///< of all neurons, see packed()

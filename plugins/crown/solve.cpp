@@ -161,8 +161,16 @@ class Solver {
     how.threads = threads;
     how.most_domains = most;
     const TryPoint named = [&](std::size_t c, std::span<const float> point) { return try_point_(which[c], point); };
+    InputTrial trial;
+    if (const InputTrial* given = options_.search.trial; given != nullptr) {
+      trial = {given->box, [&](std::size_t c, std::span<const double> x) { return given->look(which[c], x); },
+               given->reals};
+      how.trial = &trial;
+    }
     SearchResult result = search(root, cases, how, named, may_continue_);
     domains_ += result.domains;
+    if (result.unshown) unshown_ = true;
+    if (result.blurred) blurred_ = true;
     return result;
   }
 
@@ -174,7 +182,7 @@ class Solver {
   }
 
   Outcome finish(End end, double bound = -HUGE_VAL) const {
-    return {.end = end, .bound = bound, .domains = domains_, .parts = parts_};
+    return {.end = end, .bound = bound, .domains = domains_, .parts = parts_, .unshown = unshown_, .blurred = blurred_};
   }
 
   Outcome by_parts(std::vector<Part> first) {
@@ -240,6 +248,8 @@ class Solver {
   std::atomic<double> bound_{HUGE_VAL};
   std::atomic<std::int64_t> domains_{0};
   std::atomic<std::int64_t> parts_{0};
+  std::atomic<bool> unshown_{false};
+  std::atomic<bool> blurred_{false};
 };
 
 }  // namespace

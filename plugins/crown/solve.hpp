@@ -33,6 +33,9 @@ struct Outcome {
   double bound = 0;  ///< certified, see SearchResult
   std::int64_t domains = 0;
   std::int64_t parts = 0;  ///< parts of the box that got bounds of their own
+  // Why it is stuck, see SecondLook.
+  bool unshown = false;
+  bool blurred = false;
 };
 
 /// Refutes every case on a box or shows one: attacks; bounds on the whole box; bounds of single neurons by splits

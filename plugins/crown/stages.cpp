@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stages.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
@@ -10,6 +12,19 @@
 #include "verifier.hpp"
 
 namespace espalier::crown {
+namespace {
+
+/// As floats if it is one of them.
+void take_witness(std::vector<double> point, abstract::Answer& answer) {
+  std::vector<float> floats(point.begin(), point.end());
+  if (std::ranges::equal(floats, point, {}, [](float x) { return static_cast<double>(x); })) {
+    answer.witness = std::move(floats);
+  } else {
+    answer.fine_witness = std::move(point);
+  }
+}
+
+}  // namespace
 
 void verify(const VerifyParams& params, Context& ctx) {
   const Verifier verifier(ctx.in<Network>("network"));
@@ -20,7 +35,7 @@ void verify(const VerifyParams& params, Context& ctx) {
         Decision d = verifier.decide(question, threads, used);
         subproblems += static_cast<double>(d.subproblems);
         abstract::Answer answer{.verdict = d.verdict, .bound = d.bound, .message = std::move(d.message), .witness = {}};
-        if (d.witness) answer.witness.emplace(d.witness->begin(), d.witness->end());
+        if (d.witness) take_witness(*std::move(d.witness), answer);
         return answer;
       });
   Metrics metrics;

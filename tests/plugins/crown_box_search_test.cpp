@@ -59,7 +59,7 @@ std::vector<double> random_point(const InputBox& box, std::mt19937& random) {
 std::vector<Case> label_goals(std::size_t outputs, double threshold, bool one_case) {
   std::vector<Case> cases(one_case ? 1 : outputs - 1);
   for (std::size_t k = 1; k < outputs; ++k) {
-    Goal goal{.factors = std::vector<float>(outputs, 0), .threshold = threshold};
+    Goal goal{.factors = std::vector<double>(outputs, 0), .threshold = threshold};
     goal.factors[0] = 1;
     goal.factors[k] = -1;
     cases[one_case ? 0 : k - 1].push_back(std::move(goal));
