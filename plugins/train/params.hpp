@@ -30,7 +30,6 @@ struct RobustParams : Params {
   RobustParams() {
     epochs = 40;
     batch_size = 128;
-    learning_rate = 0.02;
   }
   std::string method = "sabr";
   double epsilon = 0.1;

@@ -106,11 +106,11 @@ class RobustObjective final : public Objective {
 };
 
 void require_linear_end(const Network& network) {
-  const Layer& last = network.layers().back();
-  if (std::holds_alternative<Linear>(last.op)) return;
+  const auto& layers = network.layers();
+  if (!layers.empty() && std::holds_alternative<Linear>(layers.back().op)) return;
   throw Error(Code::unsupported,
-              fmt::format("the last layer '{}' ({}) is not linear, and robust training bounds differences of scores",
-                          last.name, op_name(last.op)),
+              fmt::format("the last layer '{}' is not linear, and robust training bounds differences of scores",
+                          layers.empty() ? "" : layers.back().name),
               "give a network that ends with a linear layer");
 }
 
