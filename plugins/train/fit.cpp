@@ -82,6 +82,7 @@ Fitted fit(const Network& start, const Dataset& dataset, const Params& p, Object
   }
   Network network = trainer.network();
   history.values["epochs"] = static_cast<double>(epoch);
+  history.values["gamma_l1"] = p.gamma_l1;
   history.values["test_accuracy"] = accuracy(TorchNetwork(network, scope.device()), dataset.test, scope.device());
   return {std::move(network), std::move(history)};
 }

@@ -18,7 +18,7 @@ void describe_recipe(StageBuilder<P>& stage) {
   const auto add = [&]<class M>(const char* name, M Params::*member, const char* doc) -> StageBuilder<P>& {
     return stage.param(name, static_cast<M P::*>(member), doc);
   };
-  stage.revision(1)
+  stage.revision(2)
       .repeatable(espalier::Repeatable::same_machine)
       .uses_device()
       .template output<espalier::Network>("network", "the trained network")
