@@ -5,8 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include <espalier/replay.hpp>
 
 #include "float32.hpp"
@@ -85,13 +83,7 @@ Answer answer_of(double bound, const Network& network, const Relaxation& relaxat
   Answer answer{.verdict = Verdict::unknown, .bound = bound, .message = {}, .witness = {}};
   if (!(bound > 0)) return answer;
   answer.verdict = Verdict::robust;
-  const std::vector<double> errors = float32_errors(network, relaxation);
-  double off = 0;
-  for (const Row& row : margin_rows(relaxation.graph(), question)) {
-    off = std::max(off, float32_margin_error(errors, question.label, static_cast<std::int64_t>(row[1].element)));
-  }
-  if (bound > off) return answer;
-  answer.message = fmt::format("over the reals; in float32 inference the margin may be off by {:.2g}", off);
+  answer.message = float32_note(bound, network, relaxation, question);
   return answer;
 }
 
@@ -104,6 +96,15 @@ std::vector<Row> margin_rows(const Graph& graph, const Question& question) {
     rows.push_back({{static_cast<std::size_t>(question.label), 1}, {static_cast<std::size_t>(c), -1}});
   }
   return rows;
+}
+
+std::string float32_note(double bound, const Network& network, const Relaxation& relaxation, const Question& question) {
+  const std::vector<double> errors = float32_errors(network, relaxation);
+  double off = 0;
+  for (const Row& row : margin_rows(relaxation.graph(), question)) {
+    off = std::max(off, float32_margin_error(errors, question.label, static_cast<std::int64_t>(row[1].element)));
+  }
+  return float32_note("the margin", bound, off);
 }
 
 bool Verifier::is_counterexample(const Question& question, const std::vector<double>& point) const {

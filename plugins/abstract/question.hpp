@@ -37,6 +37,10 @@ struct Answer {
 /// What has to be above 0 everywhere: label score - other score, for every class that counts. In the order of classes.
 std::vector<Row> margin_rows(const Graph& graph, const Question& question);
 
+/// What a certified bound of the margins says about single precision, see float32.hpp. Needs: the relaxation is a
+/// complete one of the network in the question's box.
+std::string float32_note(double bound, const Network& network, const Relaxation& relaxation, const Question& question);
+
 /// Answers questions about one network. Borrows it.
 class Verifier {
  public:

@@ -15,13 +15,13 @@ namespace espalier::crown {
 
 struct BoxSearchOptions {
   int threads = 1;
-  std::size_t most_open = 100'000;  ///< boxes waiting, before the search turns to those nearest to their proof
-  std::int64_t most_boxes = 0;      ///< give up after that many; 0: never
+  std::size_t memory = kDefaultMemory;  ///< bytes of waiting boxes before it turns to those nearest to their proof
+  std::int64_t most_boxes = 0;          ///< give up after that many; 0: never
 };
 
 struct BoxSearchResult {
   SearchResult::End end = SearchResult::End::proven;
-  double bound = 0;  ///< certified, of the best goal of the worst case; +infinity when proven
+  double bound = 0;  ///< certified, of the best goal of the worst case; 0 when a proof rests on parts cut away
   std::int64_t boxes = 0;
   std::vector<InputBox> stuck;  ///< open boxes that cannot be halved: no double lies between their bounds
 };

@@ -59,7 +59,7 @@ class Search {
         cases_(cases.size()),
         trial_(options.trial != nullptr ? *options.trial : rounded_trial(root, try_point)),
         second_look_(root, goals_, case_of_, trial_, may_continue),
-        frontier_(options.most_open, options.threads) {}
+        frontier_(options.memory, options.threads) {}
 
   SearchResult run() {
     plant();

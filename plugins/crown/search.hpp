@@ -10,6 +10,8 @@
 
 namespace espalier::crown {
 
+inline constexpr std::size_t kDefaultMemory = std::size_t{2} << 30;
+
 struct SearchOptions {
   int threads = 1;
   BranchOptions branching;
@@ -19,10 +21,10 @@ struct SearchOptions {
               .alpha_rate = 0.2F,
               .beta_rate = 0.3F,
               .decay = 0.97F,
-              .mean_point = true};    ///< with every neuron fixed
-  std::size_t most_open = 400'000;    ///< domains waiting, before the search turns to those nearest to their proof
-  std::int64_t most_domains = 0;      ///< give up after that many; 0: never
-  const InputTrial* trial = nullptr;  ///< borrowed; null: points go to the search's TryPoint, as floats
+              .mean_point = true};      ///< with every neuron fixed
+  std::size_t memory = kDefaultMemory;  ///< bytes of waiting domains before it turns to those nearest to their proof
+  std::int64_t most_domains = 0;        ///< give up after that many; 0: never
+  const InputTrial* trial = nullptr;    ///< borrowed; null: points go to the search's TryPoint, as floats
 };
 
 struct SearchResult {

@@ -116,7 +116,8 @@ class Solver {
   Outcome run() {
     const std::optional<Root> coarse = root({}, nullptr, {.effort = {.iterations = 0}, .threads = options_.threads});
     if (attack(*coarse, {.restarts = 2, .steps = 20})) return finish(End::violated);
-    auto fine = shared(root({}, &*coarse, {.threads = options_.threads}));
+    std::shared_ptr<const Root>& fine = whole_;
+    fine = shared(root({}, &*coarse, {.threads = options_.threads}));
     if (attack(*fine, {.restarts = 16, .steps = 60})) return finish(End::violated);
 
     std::vector<std::size_t> open(cases_.size());
@@ -160,6 +161,7 @@ class Solver {
     SearchOptions how = options_.search;
     how.threads = threads;
     how.most_domains = most;
+    how.memory /= static_cast<std::size_t>(options_.threads / threads);  // searches of one thread run side by side
     const TryPoint named = [&](std::size_t c, std::span<const float> point) { return try_point_(which[c], point); };
     InputTrial trial;
     if (const InputTrial* given = options_.search.trial; given != nullptr) {
@@ -182,7 +184,13 @@ class Solver {
   }
 
   Outcome finish(End end, double bound = -HUGE_VAL) const {
-    return {.end = end, .bound = bound, .domains = domains_, .parts = parts_, .unshown = unshown_, .blurred = blurred_};
+    return {.end = end,
+            .bound = bound,
+            .domains = domains_,
+            .parts = parts_,
+            .root = whole_,
+            .unshown = unshown_,
+            .blurred = blurred_};
   }
 
   Outcome by_parts(std::vector<Part> first) {
@@ -242,6 +250,7 @@ class Solver {
   const SolveOptions& options_;
   const TryPoint& try_point_;
   const MayContinue& may_continue_;
+  std::shared_ptr<const Root> whole_;
   Parts queue_;
   std::mutex mutex_;
   std::atomic<End> end_{End::proven};

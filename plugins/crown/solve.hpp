@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,7 +33,8 @@ struct Outcome {
   SearchResult::End end = SearchResult::End::proven;
   double bound = 0;  ///< certified, see SearchResult
   std::int64_t domains = 0;
-  std::int64_t parts = 0;  ///< parts of the box that got bounds of their own
+  std::int64_t parts = 0;            ///< parts of the box that got bounds of their own
+  std::shared_ptr<const Root> root;  ///< what is known about the whole box
   // Why it is stuck, see SecondLook.
   bool unshown = false;
   bool blurred = false;

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 #include <abstract/answers.hpp>
 
 #include <espalier/stage.hpp>
 
 namespace espalier::crown {
 
-using VerifyParams = abstract::VerifyParams;
+struct VerifyParams : abstract::VerifyParams {
+  std::int64_t memory_mib = 2048;
+};
 
 struct PropertyParams {
   double budget_s = 0;
+  std::int64_t memory_mib = 2048;
 };
 
 struct RadiusParams {

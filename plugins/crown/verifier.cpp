@@ -8,6 +8,8 @@
 #include <span>
 #include <utility>
 
+#include <abstract/float32.hpp>
+
 #include <espalier/replay.hpp>
 
 #include "box_search.hpp"
@@ -39,11 +41,19 @@ const char* message_of(const Outcome& outcome) {
   return "parts without unstable neurons are within rounding of a violation";
 }
 
-SolveOptions options_of(int threads, const abstract::Used& used, const InputTrial& trial) {
+/// What a decision may use.
+struct Resources {
+  int threads = 1;
+  std::size_t memory = 0;
+  const abstract::Used& used;
+};
+
+SolveOptions options_of(const Resources& resources, const InputTrial& trial) {
   SolveOptions options;
   options.search.trial = &trial;
-  options.threads = threads;
-  options.used = used;
+  options.search.memory = resources.memory;
+  options.threads = resources.threads;
+  options.used = resources.used;
   return options;
 }
 
@@ -100,9 +110,9 @@ bool has_few_neurons(const abstract::Graph& graph, const abstract::Relaxation& r
 /// Decides a property box by box.
 class PropertyDecision {
  public:
-  PropertyDecision(const Network& network, const abstract::Graph& graph, const Property& property, int threads,
-                   const abstract::Used& used)
-      : network_(network), graph_(graph), property_(property), threads_(threads), used_(used) {}
+  PropertyDecision(const Network& network, const abstract::Graph& graph, const Property& property,
+                   const Resources& resources)
+      : network_(network), graph_(graph), property_(property), resources_(resources) {}
 
   Decision decide() {
     decision_.verdict = Verdict::robust;
@@ -111,6 +121,7 @@ class PropertyDecision {
       if (!is_empty(property_.boxes[b])) decide(b);
     }
     decision_.witness = witness_.take();
+    if (decision_.verdict == Verdict::robust) decision_.message = float32_note_;
     return std::move(decision_);
   }
 
@@ -138,7 +149,7 @@ class PropertyDecision {
     const InputBox split{box.low, box.high};
     if (!suits_box_search(split)) return by_phases(reals, cases, box);
     const bool few = has_few_neurons(graph_, ranges);
-    const End found = by_boxes(reals, cases, box, few ? kFirstBoxes : 0);
+    const End found = by_boxes(ranges, cases, box, few ? kFirstBoxes : 0);
     if (found == End::given_up || found == End::stuck) by_phases(reals, cases, box);
   }
 
@@ -156,18 +167,19 @@ class PropertyDecision {
   }
 
   /// Ends the decision unless what it returns is that it gave up or is stuck.
-  End by_boxes(const abstract::Box& reals, const std::vector<Case>& cases, const Property::Box& box,
+  End by_boxes(const abstract::Relaxation& ranges, const std::vector<Case>& cases, const Property::Box& box,
                std::int64_t most_boxes) {
     InputBox whole;
-    for (const abstract::Interval& range : reals.hull()) {
+    for (const abstract::Interval& range : ranges.bounds(0)) {
       whole.low.push_back(range.low);
       whole.high.push_back(range.high);
     }
     const TryInput try_input = [&](std::size_t, std::span<const double> x) { return shows({x.begin(), x.end()}, box); };
-    const BoxSearchOptions how{.threads = threads_, .most_boxes = most_boxes};
+    const BoxSearchOptions how{.threads = resources_.threads, .memory = resources_.memory, .most_boxes = most_boxes};
     const BoxSearchResult result = box_search(graph_, whole, cases, how, try_input, may_continue_);
     decision_.subproblems += result.boxes;
     if (result.end != End::given_up && result.end != End::stuck) end(result.end, result.bound);
+    if (result.end == End::proven) note_float32(result.bound, ranges);
     return result.end;
   }
 
@@ -183,9 +195,17 @@ class PropertyDecision {
     const InputTrial trial{.box = {box.low, box.high}, .look = [&](std::size_t, std::span<const double> x) {
                              return shows({x.begin(), x.end()}, box);
                            }};
-    const Outcome result = solve(graph_, reals, cases, options_of(threads_, used_, trial), try_point, may_continue_);
+    const Outcome result = solve(graph_, reals, cases, options_of(resources_, trial), try_point, may_continue_);
     decision_.subproblems += result.domains;
     end(result.end, result.bound, message_of(result));
+    if (result.end == End::proven) note_float32(result.bound, result.root->relaxation);
+  }
+
+  /// A box that is proven for the reals may still leave something to say.
+  void note_float32(double bound, const abstract::Relaxation& ranges) {
+    const double off = abstract::float32_error(property_.cases, abstract::float32_errors(network_, ranges));
+    std::string note = abstract::float32_note("a constraint", bound, off);
+    if (!note.empty()) float32_note_ = std::move(note);
   }
 
   bool shows(std::vector<double> point, const Property::Box& box) {
@@ -203,10 +223,10 @@ class PropertyDecision {
   const Network& network_;
   const abstract::Graph& graph_;
   const Property& property_;
-  int threads_;
-  const abstract::Used& used_;
-  MayContinue may_continue_ = [this] { return used_() < 1; };
+  Resources resources_;
+  MayContinue may_continue_ = [this] { return resources_.used() < 1; };
   Decision decision_;
+  std::string float32_note_;
   Witness witness_;
 };
 
@@ -281,18 +301,22 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
                                return try_input({x.begin(), x.end()}, true);
                              },
                          .reals = real_ranges(*question.box)};
-  const Outcome outcome = solve(graph, *question.box, cases, options_of(threads, used, trial), try_point, may_continue);
+  const Outcome outcome =
+      solve(graph, *question.box, cases, options_of({threads, memory_, used}, trial), try_point, may_continue);
   decision.verdict = verdict_of(outcome.end);
   decision.message = message_of(outcome);
   decision.bound = outcome.end == End::violated ? -HUGE_VAL : outcome.bound;
   decision.subproblems = outcome.domains;
+  if (decision.verdict == Verdict::robust) {
+    decision.message = abstract::float32_note(decision.bound, network_, outcome.root->relaxation, question);
+  }
   decision.witness = witness.take();
   return decision;
 }
 
 Decision Verifier::decide(const Property& property, int threads, const abstract::Used& used) const {
   abstract::require_ieee_arithmetic();
-  return PropertyDecision(network_, robustness_.graph(), property, threads, used).decide();
+  return PropertyDecision(network_, robustness_.graph(), property, {threads, memory_, used}).decide();
 }
 
 }  // namespace espalier::crown

@@ -431,7 +431,7 @@ TEST_CASE("the order of the search does not change what it finds") {
     const InputBox box{{-0.3, -0.3, -0.3}, {0.3, 0.3, 0.3}};
     std::vector<Case> cases = label_goals(2, -0.2, true);
     const auto one = exact_search(network, box, cases, {.threads = 1});
-    const auto depth_first = exact_search(network, box, cases, {.threads = 1, .most_open = 0});
+    const auto depth_first = exact_search(network, box, cases, {.threads = 1, .memory = 0});
     const auto two = exact_search(network, box, cases, {.threads = 2});
     CHECK(one.end == depth_first.end);
     CHECK(one.end == two.end);
