@@ -97,7 +97,7 @@ Goal goal_of(const OutputConstraint& constraint, std::size_t outputs, const abst
 /// Networks that are searched in both ways have at most so many neurons that intervals leave unstable.
 constexpr int kFewNeurons = 24;
 /// Boxes before a network of few neurons is searched by their phases, which ends even where goals tie.
-constexpr std::int64_t kFirstBoxes = 4'000;
+constexpr std::int64_t kFirstBoxes = 1'000;
 
 bool has_few_neurons(const abstract::Graph& graph, const abstract::Relaxation& ranges) {
   std::ptrdiff_t unstable = 0;
