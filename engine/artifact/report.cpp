@@ -65,12 +65,18 @@ void require_rectangular(const Table& table) {
   }
 }
 
+/// "+0.003" and "15*", as a difference and a count with a mark are written.
+bool reads_as_number(const std::string& text) {
+  return text.find_first_of("0123456789") != text.npos && text.find_first_not_of("0123456789.e+-*") == text.npos;
+}
+
 /// Numbers are set flush right.
 bool is_numeric(const Table& table, std::size_t column) {
   bool any = false;
   for (const auto& row : table.rows) {
-    if (std::holds_alternative<std::string>(row[column])) return false;
-    any = any || std::holds_alternative<Number>(row[column]);
+    const auto* text = std::get_if<std::string>(&row[column]);
+    if (text != nullptr && !reads_as_number(*text)) return false;
+    any = any || !std::holds_alternative<std::monostate>(row[column]);
   }
   return any;
 }

@@ -36,4 +36,21 @@ ESPALIER_PLUGIN(plugin) {
       .param("memory_mib", &PropertyParams::memory_mib, kMemory)
       .at_least(1)
       .execution();
+  plugin.stage("radius", certified_radius)
+      .doc(
+          "Finds for every image the largest radius that crown.verify can prove and the smallest at which a "
+          "counterexample was found, by bisection.")
+      .repeatable(Repeatable::budgeted)
+      .input<Network>("network", "the network to be proven")
+      .input<Instances>("instances", "the images; their epsilons are not used")
+      .output<Metrics>("metrics",
+                       "series image, proven_radius (0: none), attacked_radius (infinite: none; 0: the image itself is "
+                       "not given its label) and questions; means and medians of both radii")
+      .param("budget_s", &RadiusParams::budget_s,
+             "seconds an image may take, and four times what one radius may; 0: no limit")
+      .at_least(0)
+      .param("largest", &RadiusParams::largest, "radius beyond which nothing is asked, in pixel units")
+      .range(1e-6, 1e6)
+      .param("tolerance", &RadiusParams::tolerance, "an image is done when its two radii are no further apart")
+      .range(1e-9, 1);
 }

@@ -63,6 +63,7 @@ class Search {
 
   SearchResult run() {
     plant();
+    first_bound_ = frontier_.worst();
     if (end_ == End::proven) in_parallel(options_.threads, [&](int) { work(); });
     SearchResult result;
     result.domains = domains_;
@@ -154,7 +155,8 @@ class Search {
   End why_stop() {
     if (end_ != End::proven) return end_;
     if (!may_continue_()) return End::out_of_time;
-    return options_.most_domains > 0 && domains_ >= options_.most_domains ? End::given_up : End::proven;
+    if (options_.most_domains == 0) return End::proven;
+    return domains_ >= options_.most_domains || is_hopeless() ? End::given_up : End::proven;
   }
 
   /// Drops domains that bounds in double close.
@@ -166,6 +168,17 @@ class Search {
       note_closed(d.bound);
       return true;
     });
+  }
+
+  /// After an eighth of its domains: when the worst bound, growing with every doubling as it did so far, would need
+  /// more than eight times what is left.
+  bool is_hopeless() {
+    constexpr double kDoublings = 6;
+    const auto domains = static_cast<double>(domains_);
+    if (domains_ < options_.most_domains / 8) return false;
+    const double worst = frontier_.worst();
+    const double a_doubling = (worst - first_bound_) / std::log2(domains);
+    return !(worst + kDoublings * a_doubling > 0);
   }
 
   /// Domains to be split go to the frontier. Those where every neuron is fixed are decided.
@@ -211,6 +224,7 @@ class Search {
   std::atomic<End> end_{End::proven};
   std::mutex mutex_;
   double closed_bound_ = HUGE_VAL;
+  double first_bound_ = HUGE_VAL;  ///< the worst before the first split
   Domains stuck_;
   bool unshown_ = false;
   bool blurred_ = false;

@@ -126,6 +126,7 @@ class Solver {
     for (const int rounds : options_.rounds) {
       if (result.end != End::given_up) return finish(result.end, result.bound);
       open = open_cases(result, open);
+      if (attack_longer(*fine, rounds * options_.restarts_a_round)) return finish(End::violated);
       Refinement refinement;
       refinement.rounds = rounds;
       fine = shared(
@@ -153,6 +154,16 @@ class Solver {
   bool attack(const Root& root, AttackOptions how) {
     how.threads = options_.threads;
     return falsify(root.program, cases_, how, try_point_, may_continue_);
+  }
+
+  /// From other points, for a tenth of what is left of the time at most: what a search does not decide may have a
+  /// counterexample that is hard to find.
+  bool attack_longer(const Root& root, int restarts) {
+    const double begin = options_.used();
+    const double end = begin + (1 - begin) / 10;
+    const MayContinue in_share = [&] { return may_continue_() && !(options_.used() > end); };
+    const AttackOptions how{.restarts = restarts, .steps = 60, .seed = 2, .threads = options_.threads};
+    return falsify(root.program, cases_, how, try_point_, in_share);
   }
 
   SearchResult search_in(const Root& root, std::span<const std::size_t> which, std::int64_t most, int threads) {

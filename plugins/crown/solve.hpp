@@ -26,6 +26,7 @@ struct SolveOptions {
   std::int64_t quick_domains = 2'000;  ///< before single neurons are refined
   std::int64_t part_domains = 20'000;  ///< before a part of the box gets bounds of its own
   std::vector<int> rounds{4, 24, 96};  ///< of refinement on the whole box, as long as searches are given up
+  int restarts_a_round = 16;           ///< of the attack after a search that was given up
   int part_rounds = 16;
 };
 

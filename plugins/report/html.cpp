@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "html.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace espalier::report {
@@ -22,11 +24,15 @@ p { max-width: 46rem; }
 .wide { overflow: auto; max-height: 80vh; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .4rem .75rem; text-align: left; white-space: nowrap; }
-th { position: sticky; top: 0; background: var(--band); color: var(--soft); font-weight: 600; white-space: normal;
+thead { position: sticky; top: 0; }
+th { background: var(--band); color: var(--soft); font-weight: 600; white-space: normal;
   vertical-align: bottom; line-height: 1.25; }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 tbody tr:hover td { background: var(--band); }
 .number { text-align: right; }
+.group { text-align: center; }
+.begin { border-left: 1px solid var(--line); }
+.note { font-size: .88rem; color: var(--soft); margin: .5rem 0; max-width: none; }
 .samples { display: grid; gap: 1rem; }
 .sample { display: flex; flex-wrap: wrap; gap: .75rem 1rem; border: 1px solid var(--line); border-radius: 6px;
   padding: .75rem; break-inside: avoid; }
@@ -38,19 +44,24 @@ figure img { width: 8.25rem; aspect-ratio: 1; object-fit: contain; image-renderi
 figcaption { font-size: .8rem; line-height: 1.35; color: var(--soft); overflow-wrap: anywhere; }
 svg { max-width: 100%; height: auto; }
 @media print { body { max-width: none; padding: 0; } .wide { overflow: visible; max-height: none; border: 0; }
-  th { position: static; } }
+  thead { position: static; } }
 )";
 
-std::string_view cell_class(const Cell& cell) {
-  return std::holds_alternative<Number>(cell) ? " class=\"number\"" : "";
+std::string_view look_of(const ResultTable& result, std::size_t column) {
+  const bool first = column == 0 || result.groups[column] != result.groups[column - 1];
+  const bool begins = first && (!result.groups[column].empty() || (column > 0 && !result.groups[column - 1].empty()));
+  if (is_numeric(result.table, column)) return begins ? " class=\"number begin\"" : " class=\"number\"";
+  return begins ? " class=\"begin\"" : "";
 }
 
-/// A column whose first cell that is there is a number has its heading flush right, too.
-bool is_numeric(const Table& table, std::size_t column) {
-  for (const auto& row : table.rows) {
-    if (!std::holds_alternative<std::monostate>(row[column])) return std::holds_alternative<Number>(row[column]);
+std::string heading_row(const std::vector<std::string>& groups) {
+  if (std::ranges::all_of(groups, &std::string::empty)) return {};
+  std::string out = "<tr>";
+  for (const Group& group : groups_of(groups)) {
+    const std::string_view look = group.heading.empty() ? "" : " class=\"group begin\"";
+    out += fmt::format("<th{} colspan=\"{}\">{}</th>", look, group.count, escaped_html(group.heading));
   }
-  return false;
+  return out + "</tr>\n";
 }
 
 }  // namespace
@@ -66,23 +77,24 @@ std::string html_paragraphs(std::string_view text) {
   return out;
 }
 
-std::string html_table(const Table& table) {
-  std::string out = "<div class=\"wide\"><table>\n<thead><tr>";
+std::string html_table(const ResultTable& result) {
+  const Table& table = result.table;
+  std::string out = "<div class=\"wide\"><table>\n<thead>" + heading_row(result.groups) + "<tr>";
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    out +=
-        fmt::format("<th{}>{}</th>", is_numeric(table, i) ? " class=\"number\"" : "", escaped_html(table.columns[i]));
+    out += fmt::format("<th{}>{}</th>", look_of(result, i), escaped_html(table.columns[i]));
   }
   out += "</tr></thead>\n<tbody>\n";
-  for (const auto& row : table.rows) {
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
     out += "<tr>";
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool nothing = std::holds_alternative<std::monostate>(row[i]);
-      const auto look = nothing && is_numeric(table, i) ? " class=\"number\"" : cell_class(row[i]);
-      out += fmt::format("<td{}>{}</td>", look, nothing ? "-" : escaped_html(cell_text(row[i])));
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+      const std::string text = result.text(row, i);
+      out += fmt::format("<td{}>{}</td>", look_of(result, i), text.empty() ? "-" : escaped_html(text));
     }
     out += "</tr>\n";
   }
-  return out + "</tbody></table></div>\n";
+  out += "</tbody></table></div>\n";
+  for (const std::string& note : result.notes) out += "<p class=\"note\">" + escaped_html(note) + "</p>\n";
+  return out;
 }
 
 std::string html_section(std::string_view heading, std::string_view body) {

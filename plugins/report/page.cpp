@@ -7,6 +7,7 @@
 
 #include "files.hpp"
 #include "html.hpp"
+#include "latex.hpp"
 #include "plots.hpp"
 #include "samples.hpp"
 #include "stages.hpp"
@@ -21,11 +22,12 @@ struct Params {
   std::int64_t samples = 8;
 };
 
-std::string html_report(const Params& p, Context& ctx, const Findings& findings, const std::vector<Table>& tables) {
+std::string html_report(const Params& p, Context& ctx, const Findings& findings,
+                        const std::vector<ResultTable>& tables) {
   std::string body = html_paragraphs(p.text);
   const std::string plots = html_plots(findings);
   if (!plots.empty()) body += html_section("At a glance", plots);
-  for (const Table& table : tables) body += html_section(table.caption, html_table(table));
+  for (const ResultTable& result : tables) body += html_section(result.table.caption, html_table(result));
   if (const auto* dataset = ctx.in_optional<Dataset>("dataset")) {
     const auto* instances = ctx.in_optional<Instances>("instances");
     const std::string samples = html_samples(*dataset, instances, findings.attacks, p.samples);
@@ -42,7 +44,7 @@ void run(const Params& p, Context& ctx) {
                           .verdicts = ctx.all("verdicts"),
                           .history = ctx.all("history")};
   const Tables tables = tables_of(findings);
-  std::vector<Table> all = tables.shown;
+  std::vector<ResultTable> all = tables.shown;
   all.insert(all.end(), tables.kept.begin(), tables.kept.end());
   ctx.check_stop();
 
@@ -51,7 +53,8 @@ void run(const Params& p, Context& ctx) {
   out.files.push_back({"report.html", html_report(p, ctx, findings, tables.shown)});
   out.files.push_back({"report.md", markdown_report(p.title, p.text, tables.shown)});
   out.files.push_back({"report.json", json_report(p.title, all)});
-  for (const Table& table : all) out.files.push_back({table.name + ".csv", to_csv(table)});
+  for (const ResultTable& result : all) out.files.push_back({result.table.name + ".csv", to_csv(result.flat())});
+  for (const ResultTable& result : tables.shown) out.files.push_back({result.table.name + ".tex", to_latex(result)});
   ctx.out("report", std::move(out));
 }
 

@@ -6,5 +6,6 @@
 namespace espalier::report {
 
 void describe_page(PluginBuilder& plugin);
+void describe_table(PluginBuilder& plugin);
 
 }  // namespace espalier::report

@@ -132,8 +132,8 @@ Table one_row_each(const std::vector<Gathered>& all, Cells (*cells)(const T&), s
   return sheet.table(std::move(name), std::move(caption));
 }
 
-void keep(std::vector<Table>& tables, Table table) {
-  if (!table.rows.empty()) tables.push_back(std::move(table));
+void keep(std::vector<ResultTable>& tables, Table table) {
+  if (!table.rows.empty()) tables.push_back(plain(std::move(table)));
 }
 
 }  // namespace

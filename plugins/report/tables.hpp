@@ -9,6 +9,8 @@
 #include <espalier/results.hpp>
 #include <espalier/stage.hpp>
 
+#include "result_table.hpp"
+
 namespace espalier::report {
 
 using Labels = std::map<std::string, std::string>;
@@ -28,8 +30,8 @@ struct Findings {
 };
 
 struct Tables {
-  std::vector<Table> shown;  ///< on the page and in files
-  std::vector<Table> kept;   ///< too long for the page: in files only
+  std::vector<ResultTable> shown;  ///< on the page and in files
+  std::vector<ResultTable> kept;   ///< too long for the page: in files only
 };
 
 /// A table for all that there is data for.
