@@ -37,8 +37,8 @@ using Domains = std::vector<Domain>;
 /// What a domain has on the heap.
 inline std::size_t bytes_of(const Domain& domain) {
   constexpr std::size_t kAllocation = 16;  // what an allocation costs besides
-  return 3 * kAllocation + domain.literals.capacity() * sizeof(Literal) + domain.multipliers.capacity() * sizeof(float) +
-         domain.slopes.capacity() * sizeof(std::uint16_t);
+  return 3 * kAllocation + domain.literals.capacity() * sizeof(Literal) +
+         domain.multipliers.capacity() * sizeof(float) + domain.slopes.capacity() * sizeof(std::uint16_t);
 }
 
 }  // namespace espalier::crown

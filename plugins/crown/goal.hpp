@@ -11,6 +11,8 @@
 
 namespace espalier::crown {
 
+class ExactNumbers;
+
 /// factors . outputs > threshold.
 struct Goal {
   std::vector<double> factors;  ///< one an output
@@ -52,6 +54,7 @@ struct InputTrial {
   /// The box that the question is about, when the one that bounds are for is larger. Empty when they are for all
   /// decimals that the numbers of `box` and of the goals are nearest to.
   std::vector<RealRange> reals = {};
+  const ExactNumbers* numbers = nullptr;  ///< of the network; null: what double leaves open stays open
 };
 
 /// False when the time is up; throws Error(stopped) when the run is being stopped. Asked by several threads.

@@ -1,49 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "leaf_program.hpp"
 
+#include <type_traits>
 #include <utility>
 
 namespace espalier::crown {
 namespace {
 
-/// Builds the functionals on the input first, then moves them to the cube.
+/// Functionals of the input: of goals minus their thresholds, and of what phases say is not below 0.
 template <class Number>
 class Maker {
  public:
-  Maker(const Root& root, const PartLines& part) : root_(root), part_(part) {
+  explicit Maker(const LeafQuestion& question) : question_(question), part_(question.part) {
     for (std::vector<double>& pulls : part_.pulls) pulls.clear();
   }
 
   Functional<Number> of_goal(const Goal& goal) const {
     Coefficients<Number> start = none();
     for (const double f : goal.factors) start.back().push_back(Number(f));
-    Functional<Number> row = to_input(root_, part_, std::move(start)).functional;
+    Functional<Number> row = sent_back(std::move(start));
     row.constant -= Number(goal.threshold);
     return row;
   }
 
   Functional<Number> of_literal(const Literal& literal) const {
-    const NeuronId id = root_.program.id(literal.neuron);
+    const NeuronId id = question_.root.program.id(literal.neuron);
     Coefficients<Number> start = none();
     std::vector<Number>& z = start[static_cast<std::size_t>(id.value)];
-    z.assign(static_cast<std::size_t>(root_.relaxation.graph().size(id.value)), Number(0));
+    z.assign(static_cast<std::size_t>(question_.root.relaxation.graph().size(id.value)), Number(0));
     z[static_cast<std::size_t>(id.element)] = Number(literal.sign);
-    return to_input(root_, part_, std::move(start)).functional;
-  }
-
-  static void negate(Functional<Number>& row) {
-    for (Number& f : row.factors) f = -f;
-    row.constant = -row.constant;
+    return sent_back(std::move(start));
   }
 
  private:
   Coefficients<Number> none() const {
-    return Coefficients<Number>(static_cast<std::size_t>(root_.relaxation.graph().values()));
+    return Coefficients<Number>(static_cast<std::size_t>(question_.root.relaxation.graph().values()));
   }
 
-  const Root& root_;
+  Functional<Number> sent_back(Coefficients<Number> start) const {
+    if constexpr (std::is_same_v<Number, Rational>) {
+      return to_input(question_.root, part_, std::move(start), *question_.numbers).functional;
+    } else {
+      return to_input(question_.root, part_, std::move(start)).functional;
+    }
+  }
+
+  const LeafQuestion& question_;
   PartLines part_;  ///< without multipliers
 };
+
+template <class Number>
+Functional<Number> negated(Functional<Number> row) {
+  for (Number& f : row.factors) f = -f;
+  row.constant = -row.constant;
+  return row;
+}
 
 template <class Number>
 void move_to_cube(const LeafProgram<Number>& program, Functional<Number>& row) {
@@ -77,17 +88,16 @@ std::vector<double> LeafProgram<Number>::input(const std::vector<Number>& point)
 }
 
 template <class Number>
-std::optional<LeafProgram<Number>> leaf_program(const Root& root, const PartLines& part, const Domain& domain,
-                                                const std::vector<const Goal*>& goals, const Ranges<Number>& box,
+std::optional<LeafProgram<Number>> leaf_program(const LeafQuestion& question, const Ranges<Number>& box,
                                                 std::size_t largest) {
-  if ((domain.literals.size() + goals.size()) * box.size() > largest) return std::nullopt;
+  const std::vector<Literal>& literals = question.domain.literals;
+  if ((literals.size() + question.goals.size()) * box.size() > largest) return std::nullopt;
   LeafProgram<Number> program;
-  const Maker<Number> maker(root, part);
-  program.objective = maker.of_goal(*goals.front());
-  for (const Literal& literal : domain.literals) program.constraints.push_back(maker.of_literal(literal));
-  for (std::size_t g = 1; g < goals.size(); ++g) {
-    program.constraints.push_back(maker.of_goal(*goals[g]));
-    maker.negate(program.constraints.back());
+  const Maker<Number> maker(question);
+  program.objective = maker.of_goal(*question.goals.front());
+  for (const Literal& literal : literals) program.constraints.push_back(maker.of_literal(literal));
+  for (std::size_t g = 1; g < question.goals.size(); ++g) {
+    program.constraints.push_back(negated(maker.of_goal(*question.goals[g])));
   }
   for (std::size_t k = 0; k < box.size(); ++k) {
     program.low.push_back(box[k].first);
@@ -103,11 +113,7 @@ std::optional<LeafProgram<Number>> leaf_program(const Root& root, const PartLine
 
 template struct LeafProgram<double>;
 template struct LeafProgram<Rational>;
-template std::optional<LeafProgram<double>> leaf_program(const Root&, const PartLines&, const Domain&,
-                                                         const std::vector<const Goal*>&, const Ranges<double>&,
-                                                         std::size_t);
-template std::optional<LeafProgram<Rational>> leaf_program(const Root&, const PartLines&, const Domain&,
-                                                           const std::vector<const Goal*>&, const Ranges<Rational>&,
-                                                           std::size_t);
+template std::optional<LeafProgram<double>> leaf_program(const LeafQuestion&, const Ranges<double>&, std::size_t);
+template std::optional<LeafProgram<Rational>> leaf_program(const LeafQuestion&, const Ranges<Rational>&, std::size_t);
 
 }  // namespace espalier::crown

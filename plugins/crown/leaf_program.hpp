@@ -30,11 +30,19 @@ struct LeafProgram {
 template <class Number>
 using Ranges = std::vector<std::pair<Number, Number>>;
 
-/// Over `box`, which the root's contains; low <= high. Nothing when it would hold more than `largest` numbers. Needs:
-/// the part is exact; for rationals, the graph is, too.
+/// A part of the box where every neuron has a known phase, and a case that may show there. Borrows everything.
+struct LeafQuestion {
+  const Root& root;
+  const Domain& domain;
+  std::vector<const Goal*> goals;  ///< of the case, the domain's first
+  PartLines part;                  ///< exact
+  const ExactNumbers* numbers;     ///< null: there are doubles only
+};
+
+/// Over `box`, which the root's contains; low <= high. Nothing when it would hold more than `largest` numbers. Needs,
+/// for rationals: all numbers are ratios.
 template <class Number>
-std::optional<LeafProgram<Number>> leaf_program(const Root& root, const PartLines& part, const Domain& domain,
-                                                const std::vector<const Goal*>& goals, const Ranges<Number>& box,
+std::optional<LeafProgram<Number>> leaf_program(const LeafQuestion& question, const Ranges<Number>& box,
                                                 std::size_t largest);
 
 }  // namespace espalier::crown

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 #include <type_traits>
 #include <utility>
 
@@ -24,8 +25,12 @@ std::size_t at(std::int32_t i) {
 template <class Number>
 class Pass {
  public:
-  Pass(const Root& root, const PartLines& part, Coefficients<Number> coefficients)
-      : relaxation_(root.relaxation), graph_(relaxation_.graph()), part_(part), pending_(std::move(coefficients)) {
+  Pass(const Root& root, const PartLines& part, Coefficients<Number> coefficients, const ExactNumbers* numbers)
+      : relaxation_(root.relaxation),
+        graph_(relaxation_.graph()),
+        part_(part),
+        numbers_(numbers),
+        pending_(std::move(coefficients)) {
     pending_.resize(at(graph_.values()));
   }
 
@@ -68,7 +73,7 @@ class Pass {
   void replace(int v, const std::vector<Number>& from) {
     const Graph::Node& node = graph_.node(v);
     std::visit(
-        Overloaded{[&](const abstract::AffineMap& map) { through(map, from, coefficients(node.inputs[0])); },
+        Overloaded{[&](const abstract::AffineMap& map) { through(map, v, from, coefficients(node.inputs[0])); },
                    [&](const Relu&) { through(part_.lines[at(node.inputs[0])], from, coefficients(node.inputs[0])); },
                    [&](const Add&) {
                      move(from, coefficients(node.inputs[0]));
@@ -78,15 +83,25 @@ class Pass {
         node.step);
   }
 
-  void through(const abstract::AffineMap& map, const std::vector<Number>& from, std::vector<Number>& to) {
+  void through(const abstract::AffineMap& map, int v, const std::vector<Number>& from, std::vector<Number>& to) {
+    if constexpr (std::is_same_v<Number, Rational>) {
+      if (const ExactMap* exact = numbers_->of(v)) return through(map.weights, exact->weights, exact->bias, from, to);
+    }
+    const auto weights = std::views::transform(map.weights.terms, &abstract::Columns::Term::weight);
+    through(map.weights, weights, map.bias, from, to);
+  }
+
+  template <class Weights, class Bias>
+  void through(const abstract::Columns& columns, const Weights& weights, const Bias& bias,
+               const std::vector<Number>& from, std::vector<Number>& to) {
     for (std::size_t k = 0; k < from.size(); ++k) {
-      if (from[k] != 0) result_.functional.constant += from[k] * Number(map.bias[k]);
+      if (from[k] != 0) result_.functional.constant += from[k] * Number(bias[k]);
     }
     for (std::size_t j = 0; j < to.size(); ++j) {
-      const auto end = static_cast<std::size_t>(map.weights.start[j + 1]);
-      for (auto t = static_cast<std::size_t>(map.weights.start[j]); t < end; ++t) {
-        const auto& [weight, row] = map.weights.terms[t];
-        if (from[at(row)] != 0) to[j] += Number(weight) * from[at(row)];
+      const auto end = static_cast<std::size_t>(columns.start[j + 1]);
+      for (auto t = static_cast<std::size_t>(columns.start[j]); t < end; ++t) {
+        const Number& p = from[at(columns.terms[t].row)];
+        if (p != 0) to[j] += Number(weights[t]) * p;
       }
     }
   }
@@ -107,6 +122,7 @@ class Pass {
   const abstract::Relaxation& relaxation_;
   const Graph& graph_;
   const PartLines& part_;
+  const ExactNumbers* numbers_;  ///< null: doubles
   Coefficients<Number> pending_;
   OnInput<Number> result_;
 };
@@ -151,12 +167,14 @@ bool PartLines::exact() const {
   });
 }
 
-template <class Number>
-OnInput<Number> to_input(const Root& root, const PartLines& part, Coefficients<Number> coefficients) {
-  return Pass<Number>(root, part, std::move(coefficients)).run();
+OnInput<double> to_input(const Root& root, const PartLines& part, Coefficients<double> coefficients) {
+  return Pass<double>(root, part, std::move(coefficients), nullptr).run();
 }
-template OnInput<double> to_input(const Root& root, const PartLines& part, Coefficients<double> coefficients);
-template OnInput<Rational> to_input(const Root& root, const PartLines& part, Coefficients<Rational> coefficients);
+
+OnInput<Rational> to_input(const Root& root, const PartLines& part, Coefficients<Rational> coefficients,
+                           const ExactNumbers& numbers) {
+  return Pass<Rational>(root, part, std::move(coefficients), &numbers).run();
+}
 
 double certified_low(const Root& root, const OnInput<double>& row) {
   const abstract::Intervals& box = root.relaxation.bounds(0);
@@ -169,16 +187,6 @@ double certified_low(const Root& root, const OnInput<double>& row) {
     error += std::abs(p) * (abstract::inflate(gamma * abstract::magnitude(box[k])) + abstract::kFloor);
   }
   return abstract::or_nothing(abstract::sum_down(low, -(abstract::inflate(error) + root.relaxation.underflow())));
-}
-
-bool is_exact(const Graph& graph) {
-  for (int v = 1; v < graph.values(); ++v) {
-    const auto* map = std::get_if<abstract::AffineMap>(&graph.node(v).step);
-    if (map == nullptr) continue;
-    const bool same = std::ranges::all_of(map->bias_error, [](double e) { return e == 0; });
-    if (map->weight_error != 0 || !same) return false;
-  }
-  return true;
 }
 
 }  // namespace espalier::crown

@@ -7,6 +7,7 @@
 
 #include "cube_program.hpp"
 #include "domain.hpp"
+#include "exact_numbers.hpp"
 #include "rational.hpp"
 #include "root.hpp"
 
@@ -37,15 +38,14 @@ struct OnInput {
   double error = 0;
 };
 
-/// Sends coefficients back to the input, in double or, if the part is exact and so is the graph, in rationals. (The
-/// passes of Bounder and abstract::substitute do the same for many rows at once, each with the same lines.)
-template <class Number>
-OnInput<Number> to_input(const Root& root, const PartLines& part, Coefficients<Number> coefficients);
+/// Sends coefficients back to the input. (The passes of Bounder and abstract::substitute do the same for many rows at
+/// once, each with the same lines.)
+OnInput<double> to_input(const Root& root, const PartLines& part, Coefficients<double> coefficients);
+/// Without any error. Needs: the part is exact, and all numbers are ratios.
+OnInput<Rational> to_input(const Root& root, const PartLines& part, Coefficients<Rational> coefficients,
+                           const ExactNumbers& numbers);
 
 /// A lower bound over the box of the root.
 double certified_low(const Root& root, const OnInput<double>& row);
-
-/// Whether all numbers of the graph are the network's own.
-bool is_exact(const abstract::Graph& graph);
 
 }  // namespace espalier::crown

@@ -7,7 +7,7 @@
 namespace espalier::crown {
 namespace {
 
-using Integer = boost::multiprecision::cpp_int;
+using Integer = boost::multiprecision::number<boost::multiprecision::cpp_int_backend<>, boost::multiprecision::et_off>;
 
 /// floor(x * 2^bits) for x > 0.
 Integer shifted(const Rational& x, long bits) {
@@ -52,6 +52,15 @@ double at_most(const Rational& x) {
   if (!std::isfinite(d)) return x > 0 ? std::numeric_limits<double>::max() : -HUGE_VAL;
   while (Rational(d) > x) d = std::nextafter(d, -HUGE_VAL);
   return d;
+}
+
+std::optional<Rational> exact_root(const Rational& x) {
+  Integer rest_above;
+  Integer rest_below;
+  const Integer above = sqrt(numerator(x), rest_above);
+  const Integer below = sqrt(denominator(x), rest_below);
+  if (rest_above != 0 || rest_below != 0) return std::nullopt;
+  return Rational(above, below);
 }
 
 std::optional<double> simplest(const Rational& low, const Rational& high) {

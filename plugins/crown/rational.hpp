@@ -15,6 +15,8 @@ using Rational =
 double nearest(const Rational& x);
 /// A double that is at most x, and hardly less.
 double at_most(const Rational& x);
+/// The number whose square x is, if that is a ratio. Needs: x >= 0.
+std::optional<Rational> exact_root(const Rational& x);
 /// The double with the fewest bits after the point that lies in [low, high], if any double does there. Needs: low <=
 /// high.
 std::optional<double> simplest(const Rational& low, const Rational& high);

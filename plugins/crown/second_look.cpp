@@ -9,7 +9,6 @@
 #include <abstract/rounding.hpp>
 
 #include "leaf_program.hpp"
-#include "part_lines.hpp"
 #include "witness_search.hpp"
 
 namespace espalier::crown {
@@ -46,6 +45,10 @@ struct WeightedGoals {
   }
 };
 
+const abstract::Intervals& outputs_of(const Root& root) {
+  return root.relaxation.bounds(root.relaxation.graph().output());
+}
+
 /// The certified bound of a sum of goals over the part, a unit of weight.
 double certified(const Root& root, const PartLines& part, const WeightedGoals& sum) {
   Coefficients<double> start(static_cast<std::size_t>(root.relaxation.graph().values()));
@@ -59,28 +62,21 @@ double certified(const Root& root, const PartLines& part, const WeightedGoals& s
 /// One leaf on its way to an answer.
 class Leaf {
  public:
-  Leaf(const Root& root, const Domain& domain, std::vector<const Goal*> goals, std::size_t which,
-       const InputTrial& trial, const MayContinue& may_continue)
-      : root_(root),
-        domain_(domain),
-        goals_(std::move(goals)),
-        which_(which),
-        trial_(trial),
-        may_continue_(may_continue),
-        part_(root, domain) {}
+  Leaf(LeafQuestion question, std::size_t which, const InputTrial& trial, const MayContinue& may_continue)
+      : question_(std::move(question)), which_(which), trial_(trial), may_continue_(may_continue) {}
 
-  Answer decide(bool exact) {
-    if (!part_.exact()) return {};
+  Answer decide() {
+    if (!question_.part.exact()) return {};
     if (const auto answer = in_double()) return *answer;
-    if (!exact || !may_continue_()) return {};
+    if (!may_continue_() || question_.numbers == nullptr || !question_.numbers->all_rational()) return {};
     return in_rationals();
   }
 
  private:
   std::optional<Answer> in_double() {
     Ranges<double> box;
-    for (const auto& [low, high] : root_.relaxation.bounds(0)) box.emplace_back(low, high);
-    auto program = leaf_program<double>(root_, part_, domain_, goals_, box, kLargest);
+    for (const auto& [low, high] : root().relaxation.bounds(0)) box.emplace_back(low, high);
+    auto program = leaf_program<double>(question_, box, kLargest);
     if (!program) return std::nullopt;
     const std::vector<double> scale = rescale(program->constraints);
     CubeProgram<double> cube(program->objective, program->constraints);
@@ -88,18 +84,19 @@ class Leaf {
     if (end == CubeProgram<double>::End::stopped) return std::nullopt;
     std::vector<double> weights = cube.weights();
     for (std::size_t i = 0; i < weights.size(); ++i) weights[i] *= scale[i];
-    const auto literals = static_cast<std::ptrdiff_t>(domain_.literals.size());
+    const auto literals = static_cast<std::ptrdiff_t>(question_.domain.literals.size());
     std::vector<double> by{end == CubeProgram<double>::End::empty ? 0.0 : 1.0};
     by.insert(by.end(), weights.begin() + literals, weights.end());
-    part_.set_multipliers(root_, domain_, {weights.begin(), weights.begin() + literals});
-    const double bound = certified(root_, part_, WeightedGoals(goals_, by, outputs()));
+    PartLines part = question_.part;
+    part.set_multipliers(root(), question_.domain, {weights.begin(), weights.begin() + literals});
+    const double bound = certified(root(), part, WeightedGoals(question_.goals, by, outputs_of(root())));
     if (bound > 0) return Answer{End::refuted, bound};
     const bool shown = end == CubeProgram<double>::End::optimal && trial_.look(which_, program->input(cube.point()));
     return shown ? std::optional(Answer{End::shown, 0}) : std::nullopt;
   }
 
   Answer in_rationals() const {
-    const auto program = leaf_program<Rational>(root_, part_, domain_, goals_, real_box(), kLargest);
+    const auto program = leaf_program<Rational>(question_, real_box(), kLargest);
     if (!program) return {};
     CubeProgram<Rational> cube(program->objective, program->constraints);
     const auto end = cube.solve(may_continue_);
@@ -108,11 +105,11 @@ class Leaf {
     if (empty || cube.least() > 0) {
       Rational weight = empty ? 0 : 1;
       const std::vector<Rational> weights = cube.weights();
-      for (std::size_t i = domain_.literals.size(); i < weights.size(); ++i) weight += weights[i];
+      for (std::size_t i = question_.domain.literals.size(); i < weights.size(); ++i) weight += weights[i];
       const Rational bound = empty ? cube.lack() : cube.least();
       return {End::refuted, weight > 0 ? at_most(bound / weight) : HUGE_VAL};
     }
-    switch (search_witness(root_, part_, domain_, goals_, which_, trial_, may_continue_)) {
+    switch (search_witness(question_, which_, trial_, may_continue_)) {
       case Found::taken:
         return {End::shown, 0};
       case Found::nothing:
@@ -126,7 +123,7 @@ class Leaf {
   /// The box that a proof is to be about.
   Ranges<Rational> real_box() const {
     Ranges<Rational> box;
-    for (const auto& [low, high] : root_.relaxation.bounds(0)) box.emplace_back(low, high);
+    for (const auto& [low, high] : root().relaxation.bounds(0)) box.emplace_back(low, high);
     for (std::size_t i = 0; i < trial_.reals.size(); ++i) {
       const auto& [centre, radius, low, high] = trial_.reals[i];
       box[i] = {std::max(Rational(centre) - Rational(radius), Rational(low)),
@@ -149,32 +146,22 @@ class Leaf {
     return by;
   }
 
-  const abstract::Intervals& outputs() const { return root_.relaxation.bounds(root_.relaxation.graph().output()); }
+  const Root& root() const { return question_.root; }
 
-  const Root& root_;
-  const Domain& domain_;
-  std::vector<const Goal*> goals_;  ///< of the case, the domain's first
+  LeafQuestion question_;
   std::size_t which_;
   const InputTrial& trial_;
   const MayContinue& may_continue_;
-  PartLines part_;
 };
 
 }  // namespace
 
 SecondLook::SecondLook(const Root& root, std::span<const Goal> goals, std::span<const std::size_t> case_of,
                        const InputTrial& trial, const MayContinue& may_continue)
-    : root_(root),
-      goals_(goals),
-      case_of_(case_of),
-      trial_(trial),
-      may_continue_(may_continue),
-      exact_(is_exact(root.relaxation.graph())) {}
+    : root_(root), goals_(goals), case_of_(case_of), trial_(trial), may_continue_(may_continue) {}
 
 double SecondLook::bound(const Domain& domain) const {
-  const PartLines part(root_, domain);
-  const auto& outputs = root_.relaxation.bounds(root_.relaxation.graph().output());
-  return certified(root_, part, WeightedGoals({&goals_[domain.goal]}, {1.0}, outputs));
+  return certified(root_, {root_, domain}, WeightedGoals({&goals_[domain.goal]}, {1.0}, outputs_of(root_)));
 }
 
 Answer SecondLook::decide(const Domain& leaf) const {
@@ -182,7 +169,8 @@ Answer SecondLook::decide(const Domain& leaf) const {
   for (std::size_t g = 0; g < goals_.size(); ++g) {
     if (g != leaf.goal && case_of_[g] == case_of_[leaf.goal]) goals.push_back(&goals_[g]);
   }
-  return Leaf(root_, leaf, std::move(goals), case_of_[leaf.goal], trial_, may_continue_).decide(exact_);
+  LeafQuestion question{root_, leaf, std::move(goals), {root_, leaf}, trial_.numbers};
+  return Leaf(std::move(question), case_of_[leaf.goal], trial_, may_continue_).decide();
 }
 
 }  // namespace espalier::crown

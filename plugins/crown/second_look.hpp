@@ -20,7 +20,7 @@ class SecondLook {
     shown,    ///< `trial` took an input
     unshown,  ///< the case shows over the reals, but at no input in doubles that was tried
     blurred,  ///< it shows for some decimals that the property's numbers are nearest to, not for these themselves
-    open,     ///< told to end, or the network's numbers are not exact in double
+    open,     ///< told to end, or the network has numbers that are no ratios
   };
   struct Answer {
     End end = End::open;
@@ -49,7 +49,6 @@ class SecondLook {
   std::span<const std::size_t> case_of_;
   const InputTrial& trial_;
   const MayContinue& may_continue_;
-  bool exact_;  ///< the graph's numbers are the network's
 };
 
 }  // namespace espalier::crown

@@ -177,7 +177,7 @@ class Solver {
     InputTrial trial;
     if (const InputTrial* given = options_.search.trial; given != nullptr) {
       trial = {given->box, [&](std::size_t c, std::span<const double> x) { return given->look(which[c], x); },
-               given->reals};
+               given->reals, given->numbers};
       how.trial = &trial;
     }
     SearchResult result = search(root, cases, how, named, may_continue_);

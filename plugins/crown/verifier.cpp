@@ -45,6 +45,7 @@ const char* message_of(const Outcome& outcome) {
 struct Resources {
   int threads = 1;
   std::size_t memory = 0;
+  const ExactNumbers& numbers;
   const abstract::Used& used;
 };
 
@@ -96,7 +97,7 @@ Goal goal_of(const OutputConstraint& constraint, std::size_t outputs, const abst
 /// Networks that are searched in both ways have at most so many neurons that intervals leave unstable.
 constexpr int kFewNeurons = 24;
 /// Boxes before a network of few neurons is searched by their phases, which ends even where goals tie.
-constexpr std::int64_t kFirstBoxes = 4'000;
+constexpr std::int64_t kFirstBoxes = 1'000;
 
 bool has_few_neurons(const abstract::Graph& graph, const abstract::Relaxation& ranges) {
   std::ptrdiff_t unstable = 0;
@@ -192,9 +193,12 @@ class PropertyDecision {
         point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);
       return shows(std::move(point), box);
     };
-    const InputTrial trial{.box = {box.low, box.high}, .look = [&](std::size_t, std::span<const double> x) {
-                             return shows({x.begin(), x.end()}, box);
-                           }};
+    const InputTrial trial{.box = {box.low, box.high},
+                           .look =
+                               [&](std::size_t, std::span<const double> x) {
+                                 return shows({x.begin(), x.end()}, box);
+                               },
+                           .numbers = &resources_.numbers};
     const Outcome result = solve(graph_, reals, cases, options_of(resources_, trial), try_point, may_continue_);
     decision_.subproblems += result.domains;
     end(result.end, result.bound, message_of(result));
@@ -300,9 +304,10 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
                              [&](std::size_t, std::span<const double> x) {
                                return try_input({x.begin(), x.end()}, true);
                              },
-                         .reals = real_ranges(*question.box)};
-  const Outcome outcome =
-      solve(graph, *question.box, cases, options_of({threads, memory_, used}, trial), try_point, may_continue);
+                         .reals = real_ranges(*question.box),
+                         .numbers = &numbers_};
+  const Outcome outcome = solve(graph, *question.box, cases, options_of({threads, memory_, numbers_, used}, trial),
+                                try_point, may_continue);
   decision.verdict = verdict_of(outcome.end);
   decision.message = message_of(outcome);
   decision.bound = outcome.end == End::violated ? -HUGE_VAL : outcome.bound;
@@ -316,7 +321,7 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
 
 Decision Verifier::decide(const Property& property, int threads, const abstract::Used& used) const {
   abstract::require_ieee_arithmetic();
-  return PropertyDecision(network_, robustness_.graph(), property, {threads, memory_, used}).decide();
+  return PropertyDecision(network_, robustness_.graph(), property, {threads, memory_, numbers_, used}).decide();
 }
 
 }  // namespace espalier::crown

@@ -14,6 +14,7 @@
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
 
+#include "exact_numbers.hpp"
 #include "goal.hpp"
 #include "solve.hpp"
 
@@ -34,7 +35,7 @@ class Verifier {
  public:
   /// `memory`: bytes that open parts of a search may take; then it goes on with those that are nearest to their proof.
   explicit Verifier(const Network& network, std::size_t memory = kDefaultMemory)
-      : network_(network), robustness_(network), memory_(memory) {}
+      : network_(network), robustness_(network), numbers_(network, robustness_.graph()), memory_(memory) {}
 
   /// Needs: what abstract::Verifier::answer needs.
   Decision decide(const abstract::Question& question, int threads, const abstract::Used& used) const;
@@ -45,6 +46,7 @@ class Verifier {
  private:
   const Network& network_;
   abstract::Verifier robustness_;
+  ExactNumbers numbers_;
   std::size_t memory_;
 };
 

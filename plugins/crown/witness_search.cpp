@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "witness_search.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
-
-#include "leaf_program.hpp"
+#include <vector>
 
 namespace espalier::crown {
 namespace {
@@ -45,24 +45,23 @@ std::optional<std::vector<Rational>> settle(const LeafProgram<Rational>& program
 
 }  // namespace
 
-Found search_witness(const Root& root, const PartLines& part, const Domain& domain,
-                     const std::vector<const Goal*>& goals, std::size_t which, const InputTrial& trial,
+Found search_witness(const LeafQuestion& question, std::size_t which, const InputTrial& trial,
                      const MayContinue& may_continue) {
   constexpr std::size_t kLargest = std::size_t{1} << 20;
   constexpr std::size_t kMostVarying = 24;
   std::vector<Goal> limits;
-  for (const Goal* g : goals) {
+  for (const Goal* g : question.goals) {
     limits.push_back(*g);
     limits.back().threshold = g->limit.value_or(g->threshold);
   }
-  std::vector<const Goal*> views;
-  for (const Goal& g : limits) views.push_back(&g);
+  LeafQuestion about = question;
+  std::ranges::transform(limits, about.goals.begin(), [](const Goal& g) { return &g; });
   Ranges<Rational> box;
   for (std::size_t k = 0; k < trial.box.low.size(); ++k) {
     if (!(trial.box.low[k] <= trial.box.high[k])) return Found::missed;  // reals, but no double
     box.emplace_back(trial.box.low[k], trial.box.high[k]);
   }
-  const auto program = leaf_program<Rational>(root, part, domain, views, box, kLargest);
+  const auto program = leaf_program<Rational>(about, box, kLargest);
   if (!program) return Found::missed;
   CubeProgram<Rational> cube(program->objective, program->constraints);
   const auto end = cube.solve(may_continue);

@@ -3,10 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "goal.hpp"
-#include "part_lines.hpp"
+#include "leaf_program.hpp"
 
 namespace espalier::crown {
 
@@ -18,9 +17,8 @@ enum class Found : std::uint8_t {
 
 /// Looks for an input in doubles at which all goals of a case fail, in a part where the network is linear: the lowest
 /// point; then, when few inputs vary, coordinate by coordinate one that leaves the others room, in two ways. There may
-/// be none: a single point of rational numbers is no double. Needs: part and graph are exact.
-Found search_witness(const Root& root, const PartLines& part, const Domain& domain,
-                     const std::vector<const Goal*>& goals, std::size_t which, const InputTrial& trial,
+/// be none: a single point of rational numbers is no double. Needs: all numbers are ratios.
+Found search_witness(const LeafQuestion& question, std::size_t which, const InputTrial& trial,
                      const MayContinue& may_continue);
 
 }  // namespace espalier::crown
