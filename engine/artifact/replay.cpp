@@ -104,7 +104,7 @@ std::string place_text(std::size_t i, double x) {
 }
 
 /// Why a point is not within `radius` of the centre of instance `row`, clipped; empty when it is.
-std::string box_fault(std::span<const float> point, const Instances& instances, std::size_t row, double radius) {
+std::string box_fault(std::span<const double> point, const Instances& instances, std::size_t row, double radius) {
   const auto centre = instances.centres.as<float>().subspan(row * point.size(), point.size());
   for (std::size_t i = 0; i < point.size(); ++i) {
     const double x = point[i];
@@ -202,6 +202,11 @@ Replay replay(const Network& network, std::span<const double> point, const Prope
 
 Replay replay(const Network& network, std::span<const float> point, const Instances& instances, std::size_t row,
               double epsilon) {
+  return replay(network, std::vector<double>(point.begin(), point.end()), instances, row, epsilon);
+}
+
+Replay replay(const Network& network, std::span<const double> point, const Instances& instances, std::size_t row,
+              double epsilon) {
   require_fit("the witness", static_cast<std::int64_t>(point.size()), network.input_shape());
   if (row >= instances.rows.size() ||
       instances.centres.size() / instances.centres.dim(0) != element_count(network.input_shape())) {
@@ -221,9 +226,8 @@ Replay replay(const Network& network, std::span<const float> point, const Instan
   }
   const Cases cases = cases_of(question, classes);
   if (cases.empty()) return refused("the network has one output, so there is no other class");
-  const std::vector<double> input(point.begin(), point.end());
-  Replay result = replayed(network, input, cases);
-  if (result.over_reals != Holds::yes) result.reason = score_fault(network.forward(input), question, result.over_reals);
+  Replay result = replayed(network, point, cases);
+  if (result.over_reals != Holds::yes) result.reason = score_fault(network.forward(point), question, result.over_reals);
   return result;
 }
 

@@ -72,16 +72,18 @@ Tensor joined(const std::vector<Tensor>& parts) {
     }
     wanted[0] += part.dim(0);
     shape = std::move(wanted);
-    const auto more = part.as<T>();
+    const auto more = [&] {
+      if constexpr (std::is_same_v<T, double>) return part.to_doubles();
+      if constexpr (std::is_same_v<T, float>) return part.to_floats();
+    }();
     values.insert(values.end(), more.begin(), more.end());
   }
   return Tensor::of<T>(std::move(shape), std::move(values));
 }
 
-/// One solver gives all its witnesses in one type.
+/// Doubles when some are.
 Tensor joined(const std::vector<Tensor>& parts) {
-  const auto some = std::ranges::find_if(parts, [](const Tensor& part) { return part.dim(0) > 0; });
-  const bool doubles = some != parts.end() && some->dtype() == DType::f64;
+  const bool doubles = std::ranges::any_of(parts, [](const Tensor& part) { return part.dtype() == DType::f64; });
   return doubles ? joined<double>(parts) : joined<float>(parts);
 }
 

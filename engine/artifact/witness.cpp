@@ -77,11 +77,11 @@ Verdicts with_replayed(Verdicts verdicts, Show show) {
 
 Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Instances& instances) {
   require_answers(verdicts, instances);
-  artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size());
-  require_shape("witnesses", verdicts.witnesses, network);
+  artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size(), DType::f64);
+  require_shape("witnesses", verdicts.witnesses, network, DType::f64);
   require_shape("centres", instances.centres, network);
   return with_replayed(std::move(verdicts), [&](const Tensor& witness, std::size_t row, const Verdicts::Row& verdict) {
-    return replay(network, witness.as<float>(), instances, row, verdict.epsilon);
+    return replay(network, witness.to_doubles(), instances, row, verdict.epsilon);
   });
 }
 

@@ -35,6 +35,10 @@ class Collector {
     if (answer.witness) {
       verdicts_.witness_rows.push_back(static_cast<std::int64_t>(verdicts_.rows.size()));
       points_.insert(points_.end(), answer.witness->begin(), answer.witness->end());
+    } else if (answer.fine_witness) {
+      verdicts_.witness_rows.push_back(static_cast<std::int64_t>(verdicts_.rows.size()));
+      points_.insert(points_.end(), answer.fine_witness->begin(), answer.fine_witness->end());
+      fine_ = true;
     }
     verdicts_.rows.push_back({.image = row.image,
                               .label = row.label,
@@ -49,13 +53,16 @@ class Collector {
 
   Verdicts take(Shape point_shape) {
     point_shape.insert(point_shape.begin(), static_cast<std::int64_t>(verdicts_.witness_rows.size()));
-    verdicts_.witnesses = Tensor::of(std::move(point_shape), std::move(points_));
+    verdicts_.witnesses = fine_
+                              ? Tensor::of(std::move(point_shape), std::move(points_))
+                              : Tensor::of(std::move(point_shape), std::vector<float>(points_.begin(), points_.end()));
     return std::move(verdicts_);
   }
 
  private:
   Verdicts verdicts_;
-  std::vector<float> points_;
+  std::vector<double> points_;
+  bool fine_ = false;  ///< some are no floats
 };
 
 double seconds_since(Clock::time_point start) {

@@ -29,7 +29,7 @@ Box::Box(Intervals hull) : hull_(std::move(hull)) {
   });
 }
 
-bool Box::contains(std::size_t coordinate, float x) const {
+bool Box::contains(std::size_t coordinate, double x) const {
   return clip_.low <= x && x <= clip_.high && is_within(x, centre_[coordinate], epsilon_);
 }
 

@@ -24,8 +24,12 @@ class Box {
   /// Contains every input of the box, rounded outward. Needs: not empty.
   const Intervals& hull() const { return hull_; }
 
-  /// Whether a float lies in the box's range of a coordinate, decided exactly.
-  bool contains(std::size_t coordinate, float x) const;
+  /// Of a box around a centre: its radius and what it is clipped to.
+  double epsilon() const { return epsilon_; }
+  Interval clip() const { return clip_; }
+
+  /// Whether a number lies in the box's range of a coordinate, decided exactly. Needs: a box around a centre.
+  bool contains(std::size_t coordinate, double x) const;
   /// A point of floats in the box near `point`; nothing when a coordinate's range holds no float near it.
   std::optional<std::vector<float>> round_into(std::span<const double> point) const;
 

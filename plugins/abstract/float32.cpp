@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <limits>
 
+#include <fmt/format.h>
+
 #include "domains.hpp"
 
 namespace espalier::abstract {
@@ -200,8 +202,21 @@ double float32_error(const OutputConstraint& constraint, const std::vector<doubl
   return inflate(sum);
 }
 
+double float32_error(const std::vector<Property::Case>& cases, const std::vector<double>& errors) {
+  double most = 0;
+  for (const Property::Case& one : cases) {
+    for (const OutputConstraint& constraint : one.constraints) most = std::max(most, float32_error(constraint, errors));
+  }
+  return most;
+}
+
 double float32_margin_error(const std::vector<double>& errors, std::int64_t label, std::int64_t other) {
   return inflate(errors[static_cast<std::size_t>(label)] + errors[static_cast<std::size_t>(other)]);
+}
+
+std::string float32_note(std::string_view what, double bound, double off) {
+  if (bound > off) return {};
+  return fmt::format("over the reals; in float32 inference {} may be off by {:.2g}", what, off);
 }
 
 }  // namespace espalier::abstract

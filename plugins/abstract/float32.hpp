@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <espalier/network.hpp>
@@ -24,7 +26,13 @@ std::vector<double> float32_errors(const Network& network, const Box& box);
 /// What those errors can do to the left side of a constraint. A network that keeps `terms <= limit` from holding by
 /// more than this over the reals keeps it from holding in single precision too.
 double float32_error(const OutputConstraint& constraint, const std::vector<double>& errors);
+/// The most that they can do to any constraint of a property.
+double float32_error(const std::vector<Property::Case>& cases, const std::vector<double>& errors);
 /// The same for label score - other score: a larger margin over the reals is a positive one in single precision.
 double float32_margin_error(const std::vector<double>& errors, std::int64_t label, std::int64_t other);
+
+/// What a proof has to say for itself when `what` is only known to be above `bound` over the reals, and single
+/// precision may be off by `off`. Empty when it holds there, too.
+std::string float32_note(std::string_view what, double bound, double off);
 
 }  // namespace espalier::abstract

@@ -8,6 +8,7 @@
 
 #include <espalier/replay.hpp>
 
+#include "float32.hpp"
 #include "substitution.hpp"
 
 namespace espalier::abstract {
@@ -68,6 +69,7 @@ class Decision {
     for (std::size_t b = 0; b < cases.size() && answer_.verdict == Verdict::robust; ++b) {
       if (!cases[b].empty() && !is_empty(property_.boxes[b])) decide(property_.boxes[b], cases[b]);
     }
+    if (answer_.verdict == Verdict::robust) answer_.message = std::move(float32_note_);
     return std::move(answer_);
   }
 
@@ -95,6 +97,8 @@ class Decision {
       worst_ = std::min(worst_, bound);
     }
     if (!(worst_ > 0)) return end(Verdict::unknown);
+    const double off = float32_error(property_.cases, float32_errors(network_, *relaxation));
+    if (std::string note = float32_note("a constraint", worst_, off); !note.empty()) float32_note_ = std::move(note);
     answer_.bound = std::min(answer_.bound, worst_);
   }
 
@@ -137,6 +141,7 @@ class Decision {
   const Property& property_;
   const MayContinue& may_continue_;
   PropertyAnswer answer_;
+  std::string float32_note_;
   double worst_ = -HUGE_VAL;  ///< of the cases of the present box
 };
 

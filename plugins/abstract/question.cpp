@@ -5,8 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include <espalier/replay.hpp>
 
 #include "float32.hpp"
@@ -14,6 +12,8 @@
 
 namespace espalier::abstract {
 namespace {
+
+constexpr double kNearTie = 0x1p-40;
 
 /// Lower bounds of the margins of a question, and the slopes of the smallest on the input if there are any.
 struct Margins {
@@ -41,14 +41,15 @@ Margins margins(const Relaxation& relaxation, const Question& question, Depth de
   return result;
 }
 
-/// Whether the scores violate the property, a tie included. Scores that overflowed show nothing.
-bool violates(const std::vector<double>& scores, const Question& question) {
+/// Whether scores in double violate the property or are so near to it that they do not tell: cheap beside a replay.
+/// Scores that overflowed show nothing.
+bool may_violate(const std::vector<double>& scores, const Question& question) {
   if (!std::all_of(scores.begin(), scores.end(), [](double s) { return std::isfinite(s); })) return false;
   const double label = scores[static_cast<std::size_t>(question.label)];
   for (std::size_t c = 0; c < scores.size(); ++c) {
     const auto other = static_cast<std::int64_t>(c);
     if (other == question.label || (question.target && other != *question.target)) continue;
-    if (scores[c] >= label) return true;
+    if (scores[c] - label >= -kNearTie * (std::abs(label) + std::abs(scores[c]))) return true;
   }
   return false;
 }
@@ -82,13 +83,7 @@ Answer answer_of(double bound, const Network& network, const Relaxation& relaxat
   Answer answer{.verdict = Verdict::unknown, .bound = bound, .message = {}, .witness = {}};
   if (!(bound > 0)) return answer;
   answer.verdict = Verdict::robust;
-  const std::vector<double> errors = float32_errors(network, relaxation);
-  double off = 0;
-  for (const Row& row : margin_rows(relaxation.graph(), question)) {
-    off = std::max(off, float32_margin_error(errors, question.label, static_cast<std::int64_t>(row[1].element)));
-  }
-  if (bound > off) return answer;
-  answer.message = fmt::format("over the reals; in float32 inference the margin may be off by {:.2g}", off);
+  answer.message = float32_note(bound, network, relaxation, question);
   return answer;
 }
 
@@ -103,12 +98,27 @@ std::vector<Row> margin_rows(const Graph& graph, const Question& question) {
   return rows;
 }
 
+std::string float32_note(double bound, const Network& network, const Relaxation& relaxation, const Question& question) {
+  const std::vector<double> errors = float32_errors(network, relaxation);
+  double off = 0;
+  for (const Row& row : margin_rows(relaxation.graph(), question)) {
+    off = std::max(off, float32_margin_error(errors, question.label, static_cast<std::int64_t>(row[1].element)));
+  }
+  return float32_note("the margin", bound, off);
+}
+
+bool Verifier::is_counterexample(const Question& question, const std::vector<double>& point) const {
+  for (std::size_t i = 0; i < point.size(); ++i) {
+    if (!question.box->contains(i, point[i])) return false;
+  }
+  return replay(network_, point, property_at(graph_, question, point)).over_reals == Holds::yes;
+}
+
 std::optional<Answer> Verifier::counterexample_near(const Question& question, std::span<const double> point) const {
   auto inside = question.box->round_into(point);
   if (!inside) return std::nullopt;
   const std::vector<double> exact(inside->begin(), inside->end());
-  if (!violates(network_.forward(exact), question)) return std::nullopt;
-  if (replay(network_, exact, property_at(graph_, question, exact)).over_reals != Holds::yes) return std::nullopt;
+  if (!may_violate(network_.forward(exact), question) || !is_counterexample(question, exact)) return std::nullopt;
   return Answer{.verdict = Verdict::counterexample, .bound = -HUGE_VAL, .message = {}, .witness = std::move(inside)};
 }
 

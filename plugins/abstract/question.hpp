@@ -30,11 +30,16 @@ struct Answer {
   Verdict verdict = Verdict::unknown;
   double bound = 0;  ///< certified lower bound of the margin over the box; -infinity when none
   std::string message;
-  std::optional<std::vector<float>> witness;  ///< with `counterexample`
+  std::optional<std::vector<float>> witness;             ///< with `counterexample`
+  std::optional<std::vector<double>> fine_witness = {};  ///< in place of `witness` where no floats are one
 };
 
 /// What has to be above 0 everywhere: label score - other score, for every class that counts. In the order of classes.
 std::vector<Row> margin_rows(const Graph& graph, const Question& question);
+
+/// What a certified bound of the margins says about single precision, see float32.hpp. Needs: the relaxation is a
+/// complete one of the network in the question's box.
+std::string float32_note(double bound, const Network& network, const Relaxation& relaxation, const Question& question);
 
 /// Answers questions about one network. Borrows it.
 class Verifier {
@@ -47,6 +52,8 @@ class Verifier {
   Answer answer(const Question& question, Domain domain, const MayContinue& may_continue) const;
   /// A counterexample when the nearest point of the box is one, replayed.
   std::optional<Answer> counterexample_near(const Question& question, std::span<const double> point) const;
+  /// Whether a point of doubles lies in the box and is a violation over the reals.
+  bool is_counterexample(const Question& question, const std::vector<double>& point) const;
 
  private:
   const Network& network_;

@@ -112,7 +112,7 @@ void Bounder::run(int place, int lanes, const Effort& effort, std::span<const do
   }
   for (int i = 0; i < effort.iterations; ++i) {
     backward(place);
-    keep_best();
+    keep_best(i == 0);
     if (effort.mean_point && 2 * i >= effort.iterations) add_to_mean(1.0F / static_cast<float>(effort.iterations / 2));
     bool done = true;
     for (int l = 0; l < lanes; ++l) {
@@ -158,8 +158,11 @@ void Bounder::backward(int place) {
                  points_.data(), constant.data());
   }
   for (std::size_t l = 0; l < kLanes; ++l) {
-    const double bound = constant[l] - error_scale_ * static_cast<double>(error[l]) - program_->underflow();
-    bounds_[l] = std::isfinite(bound) ? bound : -HUGE_VAL;
+    const double loss = error_scale_ * static_cast<double>(error[l]) + program_->underflow();
+    const double bound = constant[l] - loss;
+    const bool known = std::isfinite(bound);
+    bounds_[l] = known ? bound : -HUGE_VAL;
+    losses_[l] = known ? static_cast<float>(loss) : HUGE_VALF;
   }
 }
 
@@ -219,13 +222,16 @@ void Bounder::ascend(int place, const Effort& effort, int iteration) {
   }
 }
 
-void Bounder::keep_best() {
+/// The first are kept whatever they are: slopes and multipliers of lanes without a bound are asked for, too.
+void Bounder::keep_best(bool first) {
   alignas(64) std::array<std::uint32_t, kLanes> better{};
   bool any = false;
   for (std::size_t l = 0; l < kLanes; ++l) {
-    better[l] = bounds_[l] > best_[l] ? 1 : 0;
+    better[l] = first || bounds_[l] > best_[l] ? 1 : 0;
     any = any || better[l] != 0;
-    if (better[l] != 0) best_[l] = bounds_[l];
+    if (better[l] == 0) continue;
+    best_[l] = bounds_[l];
+    best_loss_[l] = losses_[l];
   }
   if (!any) return;
   kernels().keep(program_->neurons(), better.data(), low_.data(), best_low_.data());

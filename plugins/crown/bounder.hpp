@@ -58,6 +58,8 @@ class Bounder {
 
   /// The best certified lower bound of a lane; -infinity when nothing is known.
   double bound(int lane) const { return best_[static_cast<std::size_t>(lane)]; }
+  /// What the error terms of float took from it; infinite when nothing is known.
+  float loss(int lane) const { return best_loss_[static_cast<std::size_t>(lane)]; }
   /// Of the last iteration: the coefficient on an element of a value after its ReLU, and the point of the box where the
   /// bound is attained, [inputs x kLanes].
   float coefficient(int lane, int value, int element) const;
@@ -80,7 +82,7 @@ class Bounder {
   void push(int place, const float* p);
   void forward(int place, bool relaxed);
   void ascend(int place, const Effort& effort, int iteration);
-  void keep_best();
+  void keep_best(bool first);
   void add_to_mean(float weight);
   Relaxed relaxed(int first_neuron);
 
@@ -99,6 +101,8 @@ class Bounder {
   std::vector<char> touched_;
   std::array<double, kLanes> bounds_{};
   std::array<double, kLanes> best_{};
+  std::array<float, kLanes> losses_{};
+  std::array<float, kLanes> best_loss_{};
   double error_scale_ = 1;  ///< makes a sum of errors in float, one an element, no less than the real one
   bool any_split_ = false;
 };

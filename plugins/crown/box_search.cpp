@@ -43,6 +43,12 @@ struct Part {
 };
 using Parts = std::vector<Part>;
 
+/// What a part has on the heap.
+std::size_t bytes_of(const Part& part) {
+  constexpr std::size_t kAllocation = 16;  // what an allocation costs besides
+  return 3 * kAllocation + 2 * part.box.low.capacity() * sizeof(double) + part.open.capacity() * sizeof(std::size_t);
+}
+
 /// What all workers share.
 struct Shared {
   const FormNetwork& network;
@@ -56,6 +62,7 @@ struct Shared {
   std::atomic<End> end{End::proven};
   std::mutex mutex{};
   Parts stuck{};
+  double closed{HUGE_VAL};  ///< the smallest bound of what was closed
 };
 
 class Worker {
@@ -65,6 +72,8 @@ class Worker {
   void work() {
     try {
       work_on_all();
+      const std::lock_guard lock(shared_.mutex);
+      shared_.closed = std::min(shared_.closed, closed_);
     } catch (...) {
       shared_.frontier.stop();  // the others would wait for what this one has taken
       throw;
@@ -134,6 +143,7 @@ class Worker {
   /// Whether a case cannot show up in the part. If it may, notes where, what the bounds suffer from, and a point.
   bool refutes(Part& part, std::size_t c) {
     const double bound = find_planes(c);
+    closed_ = std::min(closed_, std::max(bound, 0.0));  // what clips cut away is above 0, nobody knows how far
     if (bound > 0) return true;
     noise_.assign(hull_.size(), {-1, 1});
     if (!clip(planes_, noise_) || !clip(planes_, noise_)) return true;
@@ -261,6 +271,7 @@ class Worker {
   std::vector<double> scores_;
   std::vector<Plane> planes_;
   Combination combination_;
+  double closed_ = HUGE_VAL;
 };
 
 }  // namespace
@@ -275,7 +286,7 @@ BoxSearchResult box_search(const abstract::Graph& graph, const InputBox& box, st
                 .options = options,
                 .try_input = try_input,
                 .may_continue = may_continue,
-                .frontier = Frontier<Part>(options.most_open, options.threads)};
+                .frontier = Frontier<Part>(options.memory, options.threads)};
   for (const Case& goals : cases) shared.first_goal.push_back(shared.first_goal.back() + goals.size());
   Part whole{.box = box, .open = std::vector<std::size_t>(cases.size())};
   std::iota(whole.open.begin(), whole.open.end(), std::size_t{0});
@@ -283,7 +294,7 @@ BoxSearchResult box_search(const abstract::Graph& graph, const InputBox& box, st
   in_parallel(options.threads, [&](int) { Worker(shared).work(); });
   BoxSearchResult result;
   result.boxes = shared.boxes;
-  result.bound = shared.frontier.worst();
+  result.bound = std::min(shared.frontier.worst(), shared.closed);
   for (Part& part : shared.stuck) {
     result.bound = std::min(result.bound, part.bound);
     result.stuck.push_back(std::move(part.box));

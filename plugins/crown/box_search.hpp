@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -14,27 +13,18 @@
 
 namespace espalier::crown {
 
-/// All inputs between low and high, element by element.
-struct InputBox {
-  std::vector<double> low;
-  std::vector<double> high;
-};
-
 struct BoxSearchOptions {
   int threads = 1;
-  std::size_t most_open = 100'000;  ///< boxes waiting, before the search turns to those nearest to their proof
-  std::int64_t most_boxes = 0;      ///< give up after that many; 0: never
+  std::size_t memory = kDefaultMemory;  ///< bytes of waiting boxes before it turns to those nearest to their proof
+  std::int64_t most_boxes = 0;          ///< give up after that many; 0: never
 };
 
 struct BoxSearchResult {
   SearchResult::End end = SearchResult::End::proven;
-  double bound = 0;  ///< certified, of the best goal of the worst case; +infinity when proven
+  double bound = 0;  ///< certified, of the best goal of the worst case; 0 when a proof rests on parts cut away
   std::int64_t boxes = 0;
   std::vector<InputBox> stuck;  ///< open boxes that cannot be halved: no double lies between their bounds
 };
-
-/// Looks at an input that may show a case, in doubles within the box; true ends the search. Called by several threads.
-using TryInput = std::function<bool(std::size_t case_index, std::span<const double> input)>;
 
 /// Branch and bound by halving the box, for networks of few inputs: bounds of every part by Zonotope, parts that cannot
 /// show a case cut away, and halved across the direction that owes the bounds most (see Zonotope::add_scores). Needs:

@@ -43,8 +43,10 @@ float* Brancher::new_group() {
 }
 
 void Brancher::load(int lane, const Domain& domain, float* objective) {
-  const std::vector<float>& factors = goals_[domain.goal].factors;
-  for (std::size_t i = 0; i < factors.size(); ++i) objective[i * kLanes + static_cast<std::size_t>(lane)] = factors[i];
+  const std::vector<double>& factors = goals_[domain.goal].factors;
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    objective[i * kLanes + static_cast<std::size_t>(lane)] = static_cast<float>(factors[i]);
+  }
   for (const Place& p : places_) {
     bounder_.set_low(lane, p.neuron, Domain::unpacked(domain.slopes[static_cast<std::size_t>(p.neuron)]));
   }
@@ -105,7 +107,7 @@ void Brancher::try_group(std::span<const Domain> parents, std::span<Trial> trial
   }
   bounder_.run(place_, static_cast<int>(trials.size()), {.iterations = 1}, thresholds);
   for (std::size_t l = 0; l < trials.size(); ++l) {
-    trials[l].bound = bounder_.bound(static_cast<int>(l)) - goals_[parents[trials[l].parent].goal].threshold;
+    trials[l].bound = bounder_.bound(static_cast<int>(l)) - goals_[parents[trials[l].parent].goal].float_threshold();
   }
 }
 
@@ -124,13 +126,15 @@ void Brancher::bound_group(std::span<Domain> domains, const Effort& effort, Doma
   for (std::size_t l = 0; l < domains.size(); ++l) {
     load(static_cast<int>(l), domains[l], objective);
     goals[l] = domains[l].goal;
-    thresholds[l] = goals_[goals[l]].threshold;
+    thresholds[l] = goals_[goals[l]].float_threshold();
   }
   bounder_.run(place_, static_cast<int>(domains.size()), effort, thresholds);
   bounder_.relax(place_);
   for (std::size_t l = 0; l < domains.size(); ++l) {
     Domain& d = domains[l];
-    d.bound = std::max(d.bound, bounder_.bound(static_cast<int>(l)) - thresholds[l]);
+    const double bound = bounder_.bound(static_cast<int>(l)) - thresholds[l];
+    if (!(bound < d.bound)) d.loss = bounder_.loss(static_cast<int>(l));
+    d.bound = std::max(d.bound, bound);
     if (d.bound > 0) {
       closed_bound_ = std::min(closed_bound_, d.bound);
       continue;
@@ -182,7 +186,7 @@ void Brancher::report_candidates(std::span<const Domain> domains, std::span<cons
     const Goal& goal = goals_[goals[l]];
     double value = -goal.threshold;
     for (std::size_t i = 0; i < goal.factors.size(); ++i) {
-      value += static_cast<double>(goal.factors[i]) * static_cast<double>(outputs[i * kLanes + l]);
+      value += goal.factors[i] * static_cast<double>(outputs[i * kLanes + l]);
     }
     if (!(value <= 0)) continue;
     for (std::size_t i = 0; i < point.size(); ++i) point[i] = bounder_.minimisers()[i * kLanes + l];

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Domain {
 
   std::size_t goal = 0;
   double bound = -HUGE_VAL;  ///< certified, minus the goal's threshold
+  float loss = HUGE_VALF;    ///< what the error terms of float took from it
   std::vector<Literal> literals;
   std::vector<float> multipliers;                          ///< of the literals
   std::vector<std::uint16_t> slopes;                       ///< of all neurons, see packed()
@@ -31,5 +33,12 @@ struct Domain {
   static float unpacked(std::uint16_t slope) { return static_cast<float>(slope) / 65535.0F; }
 };
 using Domains = std::vector<Domain>;
+
+/// What a domain has on the heap.
+inline std::size_t bytes_of(const Domain& domain) {
+  constexpr std::size_t kAllocation = 16;  // what an allocation costs besides
+  return 3 * kAllocation + domain.literals.capacity() * sizeof(Literal) +
+         domain.multipliers.capacity() * sizeof(float) + domain.slopes.capacity() * sizeof(std::uint16_t);
+}
 
 }  // namespace espalier::crown

@@ -102,7 +102,7 @@ class Descent {
 double value_of(const Goal& goal, const float* outputs, std::size_t lane) {
   double sum = 0;
   for (std::size_t i = 0; i < goal.factors.size(); ++i) {
-    sum += static_cast<double>(goal.factors[i]) * static_cast<double>(outputs[i * kLanes + lane]);
+    sum += goal.factors[i] * static_cast<double>(outputs[i * kLanes + lane]);
   }
   return sum - goal.threshold;
 }
@@ -161,7 +161,8 @@ class Group {
       const auto [goal, value] = hardest(cases_[which[l]], outputs, l);
       if ((goal == nullptr || value <= 0) && try_point_(which[l], point(l))) return true;
       if (goal == nullptr) continue;
-      for (std::size_t i = 0; i < goal->factors.size(); ++i) objective_[i * kLanes + l] = goal->factors[i];
+      for (std::size_t i = 0; i < goal->factors.size(); ++i)
+        objective_[i * kLanes + l] = static_cast<float>(goal->factors[i]);
     }
     return false;
   }

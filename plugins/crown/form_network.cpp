@@ -67,7 +67,7 @@ void FormNetwork::add_goals(std::span<const Case> cases) {
     std::int32_t row = 0;
     for (const Case& goals : cases) {
       for (const Goal& goal : goals) {
-        if (goal.factors[output] != 0) map.weights.terms.push_back({static_cast<double>(goal.factors[output]), row});
+        if (goal.factors[output] != 0) map.weights.terms.push_back({goal.factors[output], row});
         ++row;
       }
     }

@@ -10,20 +10,47 @@
 ESPALIER_PLUGIN(plugin) {
   using namespace espalier;
   using namespace espalier::crown;
+  constexpr const char* kMemory =
+      "MiB that open parts of a search may take; then it goes on with those that are nearest to their proof";
   plugin.name("crown").version("0.1.0").doc(
       "Decides robustness and general properties of ReLU networks: proofs that hold over the reals, counterexamples "
       "that were replayed.");
   abstract::describe_verifier(
       plugin.stage("verify", verify)
-          .doc("Verifies robustness by attacks, linear bounds and branch and bound over the phases of neurons."))
-      .output<Metrics>("metrics", "subproblems: the parts of all boxes that were bounded");
+          .doc("Verifies robustness by attacks, linear bounds and branch and bound over the phases of neurons.")
+          .revision(2))
+      .output<Metrics>("metrics", "subproblems: the parts of all boxes that were bounded")
+      .param("memory_mib", &VerifyParams::memory_mib, kMemory)
+      .at_least(1)
+      .execution();
   plugin.stage("property", verify_property)
       .doc("Decides one property like crown.verify; networks of few inputs by halving the box of inputs.")
+      .revision(2)
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")
       .input<Property>("property", "what it must never do")
       .output<Verdicts>("verdicts", "one row: `robust` when it never does, `counterexample` with an input when it does")
       .output<Metrics>("metrics", "subproblems, the parts bounded; lower_bound; rigorous, which is 1")
       .param("budget_s", &PropertyParams::budget_s, "seconds before the answer is a timeout; 0: no limit")
-      .at_least(0);
+      .at_least(0)
+      .param("memory_mib", &PropertyParams::memory_mib, kMemory)
+      .at_least(1)
+      .execution();
+  plugin.stage("radius", certified_radius)
+      .doc(
+          "Finds for every image the largest radius that crown.verify can prove and the smallest at which a "
+          "counterexample was found, by bisection.")
+      .repeatable(Repeatable::budgeted)
+      .input<Network>("network", "the network to be proven")
+      .input<Instances>("instances", "the images; their epsilons are not used")
+      .output<Metrics>("metrics",
+                       "series image, proven_radius (0: none), attacked_radius (infinite: none; 0: the image itself is "
+                       "not given its label) and questions; means and medians of both radii")
+      .param("budget_s", &RadiusParams::budget_s,
+             "seconds an image may take, and four times what one radius may; 0: no limit")
+      .at_least(0)
+      .param("largest", &RadiusParams::largest, "radius beyond which nothing is asked, in pixel units")
+      .range(1e-6, 1e6)
+      .param("tolerance", &RadiusParams::tolerance, "an image is done when its two radii are no further apart")
+      .range(1e-9, 1);
 }

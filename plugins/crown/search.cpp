@@ -6,14 +6,45 @@
 #include <cmath>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "frontier.hpp"
+#include "second_look.hpp"
 #include "team.hpp"
 
 namespace espalier::crown {
 namespace {
 
 using End = SearchResult::End;
+
+std::vector<Goal> goals_of(std::span<const Case> cases) {
+  std::vector<Goal> goals;
+  for (const Case& one : cases) goals.insert(goals.end(), one.begin(), one.end());
+  return goals;
+}
+
+std::vector<std::size_t> cases_of_goals(std::span<const Case> cases) {
+  std::vector<std::size_t> case_of;
+  for (std::size_t c = 0; c < cases.size(); ++c) case_of.insert(case_of.end(), cases[c].size(), c);
+  return case_of;
+}
+
+/// Inputs in doubles, for somebody who looks at points of floats.
+InputTrial rounded_trial(const Root& root, const TryPoint& try_point) {
+  InputTrial trial;
+  for (const abstract::Interval& range : root.relaxation.bounds(0)) {
+    trial.box.low.push_back(range.low);
+    trial.box.high.push_back(range.high);
+  }
+  trial.look = [&root, &try_point](std::size_t c, std::span<const double> input) {
+    std::vector<float> point;
+    for (const std::int32_t k : root.program.value(0).elements) {
+      point.push_back(static_cast<float>(input[static_cast<std::size_t>(k)]));
+    }
+    return try_point(c, point);
+  };
+  return trial;
+}
 
 class Search {
  public:
@@ -23,18 +54,16 @@ class Search {
         options_(options),
         try_point_(try_point),
         may_continue_(may_continue),
-        frontier_(options.most_open, options.threads) {
-    for (std::size_t c = 0; c < cases.size(); ++c) {
-      for (const Goal& goal : cases[c]) {
-        goals_.push_back(goal);
-        case_of_.push_back(c);
-      }
-    }
-    cases_ = cases.size();
-  }
+        goals_(goals_of(cases)),
+        case_of_(cases_of_goals(cases)),
+        cases_(cases.size()),
+        trial_(options.trial != nullptr ? *options.trial : rounded_trial(root, try_point)),
+        second_look_(root, goals_, case_of_, trial_, may_continue),
+        frontier_(options.memory, options.threads) {}
 
   SearchResult run() {
     plant();
+    first_bound_ = frontier_.worst();
     if (end_ == End::proven) in_parallel(options_.threads, [&](int) { work(); });
     SearchResult result;
     result.domains = domains_;
@@ -42,6 +71,8 @@ class Search {
     for (const Domain& d : stuck_) result.bound = std::min(result.bound, d.bound);
     result.end = end_ == End::proven && !stuck_.empty() ? End::stuck : end_.load();
     result.stuck = std::move(stuck_);
+    result.unshown = unshown_;
+    result.blurred = blurred_;
     result.open = frontier_.drain();
     result.case_of = std::move(case_of_);
     return result;
@@ -65,6 +96,7 @@ class Search {
     Domains roots;
     for (std::size_t g = 0; g < goals_.size(); ++g) roots.push_back(first.root(g));
     first.bound(roots, options_.first);
+    look_again(roots);
     std::vector<int> open_goals(cases_, 0);
     for (const Domain& d : roots) ++open_goals[case_of_[d.goal]];
     std::vector<const Domain*> best(cases_, nullptr);
@@ -81,19 +113,19 @@ class Search {
       if (best[c] != nullptr) planted.push_back(*best[c]);
     }
     keep(first, std::move(planted));
-    note_closed(first);
+    note_closed(first.closed_bound());
   }
 
-  void note_closed(const Brancher& brancher) {
+  void note_closed(double bound) {
     const std::lock_guard lock(mutex_);
-    closed_bound_ = std::min(closed_bound_, brancher.closed_bound());
+    closed_bound_ = std::min(closed_bound_, bound);
   }
 
   void work() {
     try {
       Brancher brancher = this->brancher();
       while_open(brancher);
-      note_closed(brancher);
+      note_closed(brancher.closed_bound());
     } catch (...) {
       frontier_.stop();  // the others would wait for what this one has taken
       throw;
@@ -113,6 +145,7 @@ class Search {
       const std::int64_t before = brancher.domains();
       Domains children = brancher.branch(parents);
       brancher.bound(children, options_.effort);
+      look_again(children);
       domains_ += brancher.domains() - before;
       keep(brancher, std::move(children));
       frontier_.give_back({});
@@ -122,10 +155,33 @@ class Search {
   End why_stop() {
     if (end_ != End::proven) return end_;
     if (!may_continue_()) return End::out_of_time;
-    return options_.most_domains > 0 && domains_ >= options_.most_domains ? End::given_up : End::proven;
+    if (options_.most_domains == 0) return End::proven;
+    return domains_ >= options_.most_domains || is_hopeless() ? End::given_up : End::proven;
   }
 
-  /// Domains to be split go to the frontier. Where every neuron is fixed only the multipliers are left to improve.
+  /// Drops domains that bounds in double close.
+  void look_again(Domains& domains) {
+    std::erase_if(domains, [&](Domain& d) {
+      if (!SecondLook::helps(d)) return false;
+      d.bound = std::max(d.bound, second_look_.bound(d));
+      if (!(d.bound > 0)) return false;
+      note_closed(d.bound);
+      return true;
+    });
+  }
+
+  /// After an eighth of its domains: when the worst bound, growing with every doubling as it did so far, would need
+  /// more than eight times what is left.
+  bool is_hopeless() {
+    constexpr double kDoublings = 6;
+    const auto domains = static_cast<double>(domains_);
+    if (domains_ < options_.most_domains / 8) return false;
+    const double worst = frontier_.worst();
+    const double a_doubling = (worst - first_bound_) / std::log2(domains);
+    return !(worst + kDoublings * a_doubling > 0);
+  }
+
+  /// Domains to be split go to the frontier. Those where every neuron is fixed are decided.
   void keep(Brancher& brancher, Domains domains) {
     const auto fixed =
         std::partition(domains.begin(), domains.end(), [](const Domain& d) { return d.candidate_count > 0; });
@@ -134,8 +190,24 @@ class Search {
     frontier_.put(std::move(domains));
     if (leaves.empty()) return;
     brancher.bound(leaves, options_.leaf);
+    for (Domain& leaf : leaves) {
+      if (end_ == End::violated) return;
+      decide(std::move(leaf));
+    }
+  }
+
+  void decide(Domain leaf) {
+    const SecondLook::Answer answer = second_look_.decide(leaf);
+    if (answer.end == SecondLook::End::refuted) return note_closed(answer.bound);
+    if (answer.end == SecondLook::End::shown) {
+      end_ = End::violated;
+      return;
+    }
+    if (!may_continue_()) end_ = End::out_of_time;
     const std::lock_guard lock(mutex_);
-    stuck_.insert(stuck_.end(), std::make_move_iterator(leaves.begin()), std::make_move_iterator(leaves.end()));
+    unshown_ = unshown_ || answer.end == SecondLook::End::unshown;
+    blurred_ = blurred_ || answer.end == SecondLook::End::blurred;
+    stuck_.push_back(std::move(leaf));
   }
 
   const Root& root_;
@@ -145,12 +217,17 @@ class Search {
   std::vector<Goal> goals_;
   std::vector<std::size_t> case_of_;
   std::size_t cases_ = 0;
+  InputTrial trial_;
+  SecondLook second_look_;
   Frontier<Domain> frontier_;
   std::atomic<std::int64_t> domains_{0};
   std::atomic<End> end_{End::proven};
   std::mutex mutex_;
   double closed_bound_ = HUGE_VAL;
+  double first_bound_ = HUGE_VAL;  ///< the worst before the first split
   Domains stuck_;
+  bool unshown_ = false;
+  bool blurred_ = false;
 };
 
 }  // namespace

@@ -10,6 +10,8 @@
 
 namespace espalier::crown {
 
+inline constexpr std::size_t kDefaultMemory = std::size_t{2} << 30;
+
 struct SearchOptions {
   int threads = 1;
   BranchOptions branching;
@@ -19,9 +21,10 @@ struct SearchOptions {
               .alpha_rate = 0.2F,
               .beta_rate = 0.3F,
               .decay = 0.97F,
-              .mean_point = true};  ///< with every neuron fixed
-  std::size_t most_open = 400'000;  ///< domains waiting, before the search turns to those nearest to their proof
-  std::int64_t most_domains = 0;    ///< give up after that many; 0: never
+              .mean_point = true};      ///< with every neuron fixed
+  std::size_t memory = kDefaultMemory;  ///< bytes of waiting domains before it turns to those nearest to their proof
+  std::int64_t most_domains = 0;        ///< give up after that many; 0: never
+  const InputTrial* trial = nullptr;    ///< borrowed; null: points go to the search's TryPoint, as floats
 };
 
 struct SearchResult {
@@ -31,12 +34,14 @@ struct SearchResult {
   std::int64_t domains = 0;
   std::vector<std::size_t> case_of;  ///< of every goal that domains name
   Domains open;                      ///< what was left when given up; literals name neurons of the root
-  Domains stuck;                     ///< domains with every neuron fixed that bounds did not close
+  Domains stuck;                     ///< domains with every neuron fixed that nothing decided
+  bool unshown = false;              ///< one of them was SecondLook::End::unshown
+  bool blurred = false;              ///< one of them was SecondLook::End::blurred
 };
 
 /// Branch and bound over the phases of unstable neurons (Bunel et al. 2020). Every case is refuted through one goal,
 /// chosen by its bound on the whole box, in a tree of its own; a domain is closed when its certified bound exceeds the
-/// goal's threshold.
+/// goal's threshold, and decided where every neuron is fixed (see SecondLook).
 SearchResult search(const Root& root, std::span<const Case> cases, const SearchOptions& options,
                     const TryPoint& try_point, const MayContinue& may_continue);
 

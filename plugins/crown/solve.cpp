@@ -116,7 +116,8 @@ class Solver {
   Outcome run() {
     const std::optional<Root> coarse = root({}, nullptr, {.effort = {.iterations = 0}, .threads = options_.threads});
     if (attack(*coarse, {.restarts = 2, .steps = 20})) return finish(End::violated);
-    auto fine = shared(root({}, &*coarse, {.threads = options_.threads}));
+    std::shared_ptr<const Root>& fine = whole_;
+    fine = shared(root({}, &*coarse, {.threads = options_.threads}));
     if (attack(*fine, {.restarts = 16, .steps = 60})) return finish(End::violated);
 
     std::vector<std::size_t> open(cases_.size());
@@ -125,6 +126,7 @@ class Solver {
     for (const int rounds : options_.rounds) {
       if (result.end != End::given_up) return finish(result.end, result.bound);
       open = open_cases(result, open);
+      if (attack_longer(*fine, rounds * options_.restarts_a_round)) return finish(End::violated);
       Refinement refinement;
       refinement.rounds = rounds;
       fine = shared(
@@ -154,15 +156,35 @@ class Solver {
     return falsify(root.program, cases_, how, try_point_, may_continue_);
   }
 
+  /// From other points, for a tenth of what is left of the time at most: what a search does not decide may have a
+  /// counterexample that is hard to find.
+  bool attack_longer(const Root& root, int restarts) {
+    const double begin = options_.used();
+    const double end = begin + (1 - begin) / 10;
+    const MayContinue in_share = [&] { return may_continue_() && !(options_.used() > end); };
+    const AttackOptions how{.restarts = restarts, .steps = 60, .seed = 2, .threads = options_.threads};
+    return falsify(root.program, cases_, how, try_point_, in_share);
+  }
+
   SearchResult search_in(const Root& root, std::span<const std::size_t> which, std::int64_t most, int threads) {
     std::vector<Case> cases;
     for (const std::size_t c : which) cases.push_back(cases_[c]);
     SearchOptions how = options_.search;
     how.threads = threads;
     how.most_domains = most;
+    how.memory /= static_cast<std::size_t>(options_.threads / threads);  // searches of one thread run side by side
     const TryPoint named = [&](std::size_t c, std::span<const float> point) { return try_point_(which[c], point); };
+    InputTrial trial;
+    if (const InputTrial* given = options_.search.trial; given != nullptr) {
+      trial = {given->box,
+               [given, which](std::size_t c, std::span<const double> x) { return given->look(which[c], x); },
+               given->reals, given->numbers};
+      how.trial = &trial;
+    }
     SearchResult result = search(root, cases, how, named, may_continue_);
     domains_ += result.domains;
+    if (result.unshown) unshown_ = true;
+    if (result.blurred) blurred_ = true;
     return result;
   }
 
@@ -174,7 +196,13 @@ class Solver {
   }
 
   Outcome finish(End end, double bound = -HUGE_VAL) const {
-    return {.end = end, .bound = bound, .domains = domains_, .parts = parts_};
+    return {.end = end,
+            .bound = bound,
+            .domains = domains_,
+            .parts = parts_,
+            .root = whole_,
+            .unshown = unshown_,
+            .blurred = blurred_};
   }
 
   Outcome by_parts(std::vector<Part> first) {
@@ -234,12 +262,15 @@ class Solver {
   const SolveOptions& options_;
   const TryPoint& try_point_;
   const MayContinue& may_continue_;
+  std::shared_ptr<const Root> whole_;
   Parts queue_;
   std::mutex mutex_;
   std::atomic<End> end_{End::proven};
   std::atomic<double> bound_{HUGE_VAL};
   std::atomic<std::int64_t> domains_{0};
   std::atomic<std::int64_t> parts_{0};
+  std::atomic<bool> unshown_{false};
+  std::atomic<bool> blurred_{false};
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct SolveOptions {
   std::int64_t quick_domains = 2'000;  ///< before single neurons are refined
   std::int64_t part_domains = 20'000;  ///< before a part of the box gets bounds of its own
   std::vector<int> rounds{4, 24, 96};  ///< of refinement on the whole box, as long as searches are given up
+  int restarts_a_round = 16;           ///< of the attack after a search that was given up
   int part_rounds = 16;
 };
 
@@ -32,7 +34,11 @@ struct Outcome {
   SearchResult::End end = SearchResult::End::proven;
   double bound = 0;  ///< certified, see SearchResult
   std::int64_t domains = 0;
-  std::int64_t parts = 0;  ///< parts of the box that got bounds of their own
+  std::int64_t parts = 0;            ///< parts of the box that got bounds of their own
+  std::shared_ptr<const Root> root;  ///< what is known about the whole box
+  // Why it is stuck, see SecondLook.
+  bool unshown = false;
+  bool blurred = false;
 };
 
 /// Refutes every case on a box or shows one: attacks; bounds on the whole box; bounds of single neurons by splits

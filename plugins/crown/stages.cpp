@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stages.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
@@ -10,9 +12,26 @@
 #include "verifier.hpp"
 
 namespace espalier::crown {
+namespace {
+
+std::size_t bytes_of_mib(std::int64_t mib) {
+  return static_cast<std::size_t>(mib) << 20;
+}
+
+/// As floats if it is one of them.
+void take_witness(std::vector<double> point, abstract::Answer& answer) {
+  std::vector<float> floats(point.begin(), point.end());
+  if (std::ranges::equal(floats, point, {}, [](float x) { return static_cast<double>(x); })) {
+    answer.witness = std::move(floats);
+  } else {
+    answer.fine_witness = std::move(point);
+  }
+}
+
+}  // namespace
 
 void verify(const VerifyParams& params, Context& ctx) {
-  const Verifier verifier(ctx.in<Network>("network"));
+  const Verifier verifier(ctx.in<Network>("network"), bytes_of_mib(params.memory_mib));
   const int threads = ctx.threads();
   double subproblems = 0;
   Verdicts verdicts = abstract::answer_all(
@@ -20,7 +39,7 @@ void verify(const VerifyParams& params, Context& ctx) {
         Decision d = verifier.decide(question, threads, used);
         subproblems += static_cast<double>(d.subproblems);
         abstract::Answer answer{.verdict = d.verdict, .bound = d.bound, .message = std::move(d.message), .witness = {}};
-        if (d.witness) answer.witness.emplace(d.witness->begin(), d.witness->end());
+        if (d.witness) take_witness(*std::move(d.witness), answer);
         return answer;
       });
   Metrics metrics;
@@ -36,7 +55,7 @@ void verify_property(const PropertyParams& params, Context& ctx) {
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
-  const Verifier verifier(network);
+  const Verifier verifier(network, bytes_of_mib(params.memory_mib));
   Decision d = verifier.decide(property, ctx.threads(), used);
   Metrics metrics;
   metrics.values = {{"subproblems", static_cast<double>(d.subproblems)}, {"lower_bound", d.bound}, {"rigorous", 1}};

@@ -1,20 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 #include <abstract/answers.hpp>
 
 #include <espalier/stage.hpp>
 
 namespace espalier::crown {
 
-using VerifyParams = abstract::VerifyParams;
+struct VerifyParams : abstract::VerifyParams {
+  std::int64_t memory_mib = 2048;
+};
 
 struct PropertyParams {
   double budget_s = 0;
+  std::int64_t memory_mib = 2048;
+};
+
+struct RadiusParams {
+  double budget_s = 0;
+  double largest = 1;
+  double tolerance = 1e-3;
 };
 
 /// The bodies of the plugin's stages.
 void verify(const VerifyParams& params, Context& ctx);
 void verify_property(const PropertyParams& params, Context& ctx);
+void certified_radius(const RadiusParams& params, Context& ctx);
 
 }  // namespace espalier::crown

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <span>
 #include <utility>
+
+#include <abstract/float32.hpp>
 
 #include <espalier/replay.hpp>
 
@@ -31,14 +34,27 @@ Verdict verdict_of(End end) {
   return Verdict::unknown;
 }
 
-const char* message_of(End end) {
-  return end == End::stuck ? "parts without unstable neurons are within rounding of a violation" : "";
+const char* message_of(const Outcome& outcome) {
+  if (outcome.end != End::stuck) return "";
+  if (outcome.unshown) return "violated over the reals, but at no input in doubles that was found";
+  if (outcome.blurred) return "holds for the property's numbers, but not for all decimals that they are nearest to";
+  return "parts without unstable neurons are within rounding of a violation";
 }
 
-SolveOptions options_of(int threads, const abstract::Used& used) {
+/// What a decision may use.
+struct Resources {
+  int threads = 1;
+  std::size_t memory = 0;
+  const ExactNumbers& numbers;
+  const abstract::Used& used;
+};
+
+SolveOptions options_of(const Resources& resources, const InputTrial& trial) {
   SolveOptions options;
-  options.threads = threads;
-  options.used = used;
+  options.search.trial = &trial;
+  options.search.memory = resources.memory;
+  options.threads = resources.threads;
+  options.used = resources.used;
   return options;
 }
 
@@ -57,32 +73,47 @@ class Witness {
   std::optional<std::vector<double>> point_;
 };
 
-/// A constraint that an output is to exceed: what is not exact in float, or may differ in decimals, raises the
-/// threshold.
+/// A constraint that an output is to exceed: what may differ in decimals raises the threshold.
 Goal goal_of(const OutputConstraint& constraint, std::size_t outputs, const abstract::Intervals& ranges) {
   Goal goal;
-  std::vector<double> factors(outputs, 0);
+  goal.factors.assign(outputs, 0);
+  goal.limit = constraint.limit;
   double error = 0;
   for (const auto& term : constraint.terms) {
     const auto k = static_cast<std::size_t>(term.output);
-    factors[k] += term.factor;
+    goal.factors[k] += term.factor;
     if (std::abs(term.factor) != 1) error += 0x1p-51 * std::abs(term.factor) * abstract::magnitude(ranges[k]);
   }
+  double lost = 0;
   for (std::size_t k = 0; k < outputs; ++k) {
-    goal.factors.push_back(static_cast<float>(factors[k]));
-    const double lost = std::abs(factors[k] - static_cast<double>(goal.factors[k]));
-    if (lost != 0) error += lost * abstract::magnitude(ranges[k]);
+    const double by = std::abs(goal.factors[k] - static_cast<double>(static_cast<float>(goal.factors[k])));
+    if (by != 0) lost += by * abstract::magnitude(ranges[k]);
   }
+  goal.rounding = abstract::inflate(lost);
   goal.threshold = abstract::sum_up(abstract::sum_up(constraint.limit, abstract::kFloor), abstract::inflate(error));
   return goal;
+}
+
+/// Networks that are searched in both ways have at most so many neurons that intervals leave unstable.
+constexpr int kFewNeurons = 24;
+/// Boxes before a network of few neurons is searched by their phases, which ends even where goals tie.
+constexpr std::int64_t kFirstBoxes = 1'000;
+
+bool has_few_neurons(const abstract::Graph& graph, const abstract::Relaxation& ranges) {
+  std::ptrdiff_t unstable = 0;
+  for (int v = 0; v < graph.values(); ++v) {
+    if (!graph.feeds_relu(v)) continue;
+    unstable += std::ranges::count_if(ranges.bounds(v), [](abstract::Interval z) { return z.low < 0 && z.high > 0; });
+  }
+  return unstable <= kFewNeurons;
 }
 
 /// Decides a property box by box.
 class PropertyDecision {
  public:
-  PropertyDecision(const Network& network, const abstract::Graph& graph, const Property& property, int threads,
-                   const abstract::Used& used)
-      : network_(network), graph_(graph), property_(property), threads_(threads), used_(used) {}
+  PropertyDecision(const Network& network, const abstract::Graph& graph, const Property& property,
+                   const Resources& resources)
+      : network_(network), graph_(graph), property_(property), resources_(resources) {}
 
   Decision decide() {
     decision_.verdict = Verdict::robust;
@@ -91,6 +122,7 @@ class PropertyDecision {
       if (!is_empty(property_.boxes[b])) decide(b);
     }
     decision_.witness = witness_.take();
+    if (decision_.verdict == Verdict::robust) decision_.message = float32_note_;
     return std::move(decision_);
   }
 
@@ -111,37 +143,45 @@ class PropertyDecision {
     }
     const abstract::Box reals(std::move(hull));
     if (reals.empty()) return end(End::stuck, -HUGE_VAL, "an input is unbounded");
-    const std::vector<Case> cases = cases_of(b, reals);
+    abstract::Relaxation ranges(graph_, reals);
+    while (!ranges.complete()) ranges.extend();
+    const std::vector<Case> cases = cases_of(b, ranges);
     if (cases.empty()) return;
     const InputBox split{box.low, box.high};
-    suits_box_search(split) ? by_boxes(reals, cases, box) : by_phases(reals, cases, box);
+    if (!suits_box_search(split)) return by_phases(reals, cases, box);
+    const bool few = has_few_neurons(graph_, ranges);
+    const End found = by_boxes(ranges, cases, box, few ? kFirstBoxes : 0);
+    if (found == End::given_up || found == End::stuck) by_phases(reals, cases, box);
   }
 
-  std::vector<Case> cases_of(std::size_t b, const abstract::Box& reals) const {
-    abstract::Relaxation outputs(graph_, reals);
-    while (!outputs.complete()) outputs.extend();
+  std::vector<Case> cases_of(std::size_t b, const abstract::Relaxation& ranges) const {
     std::vector<Case> cases;
     for (const Property::Case& c : property_.cases) {
       if (c.box != static_cast<std::int64_t>(b)) continue;
       Case& goals = cases.emplace_back();
       for (const OutputConstraint& constraint : c.constraints) {
         goals.push_back(
-            goal_of(constraint, static_cast<std::size_t>(property_.outputs), outputs.bounds(graph_.output())));
+            goal_of(constraint, static_cast<std::size_t>(property_.outputs), ranges.bounds(graph_.output())));
       }
     }
     return cases;
   }
 
-  void by_boxes(const abstract::Box& reals, const std::vector<Case>& cases, const Property::Box& box) {
+  /// Ends the decision unless what it returns is that it gave up or is stuck.
+  End by_boxes(const abstract::Relaxation& ranges, const std::vector<Case>& cases, const Property::Box& box,
+               std::int64_t most_boxes) {
     InputBox whole;
-    for (const abstract::Interval& range : reals.hull()) {
+    for (const abstract::Interval& range : ranges.bounds(0)) {
       whole.low.push_back(range.low);
       whole.high.push_back(range.high);
     }
     const TryInput try_input = [&](std::size_t, std::span<const double> x) { return shows({x.begin(), x.end()}, box); };
-    const BoxSearchResult result = box_search(graph_, whole, cases, {.threads = threads_}, try_input, may_continue_);
+    const BoxSearchOptions how{.threads = resources_.threads, .memory = resources_.memory, .most_boxes = most_boxes};
+    const BoxSearchResult result = box_search(graph_, whole, cases, how, try_input, may_continue_);
     decision_.subproblems += result.boxes;
-    end(result.end, result.bound);
+    if (result.end != End::given_up && result.end != End::stuck) end(result.end, result.bound);
+    if (result.end == End::proven) note_float32(result.bound, ranges);
+    return result.end;
   }
 
   void by_phases(const abstract::Box& reals, const std::vector<Case>& cases, const Property::Box& box) {
@@ -153,9 +193,23 @@ class PropertyDecision {
         point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);
       return shows(std::move(point), box);
     };
-    const Outcome result = solve(graph_, reals, cases, options_of(threads_, used_), try_point, may_continue_);
+    const InputTrial trial{.box = {box.low, box.high},
+                           .look =
+                               [&](std::size_t, std::span<const double> x) {
+                                 return shows({x.begin(), x.end()}, box);
+                               },
+                           .numbers = &resources_.numbers};
+    const Outcome result = solve(graph_, reals, cases, options_of(resources_, trial), try_point, may_continue_);
     decision_.subproblems += result.domains;
-    end(result.end, result.bound);
+    end(result.end, result.bound, message_of(result));
+    if (result.end == End::proven) note_float32(result.bound, result.root->relaxation);
+  }
+
+  /// A box that is proven for the reals may still leave something to say.
+  void note_float32(double bound, const abstract::Relaxation& ranges) {
+    const double off = abstract::float32_error(property_.cases, abstract::float32_errors(network_, ranges));
+    std::string note = abstract::float32_note("a constraint", bound, off);
+    if (!note.empty()) float32_note_ = std::move(note);
   }
 
   bool shows(std::vector<double> point, const Property::Box& box) {
@@ -164,19 +218,19 @@ class PropertyDecision {
     return witness_.keep(std::move(point));
   }
 
-  void end(End how, double bound, const char* message = nullptr) {
+  void end(End how, double bound, const char* message = "") {
     decision_.verdict = verdict_of(how);
-    decision_.message = message != nullptr ? message : message_of(how);
+    decision_.message = message;
     decision_.bound = how == End::violated ? -HUGE_VAL : std::min(decision_.bound, bound);
   }
 
   const Network& network_;
   const abstract::Graph& graph_;
   const Property& property_;
-  int threads_;
-  const abstract::Used& used_;
-  MayContinue may_continue_ = [this] { return used_() < 1; };
+  Resources resources_;
+  MayContinue may_continue_ = [this] { return resources_.used() < 1; };
   Decision decision_;
+  std::string float32_note_;
   Witness witness_;
 };
 
@@ -194,6 +248,31 @@ std::vector<Case> cases_of(const abstract::Question& question, std::int64_t clas
   return cases;
 }
 
+/// The doubles in a box.
+InputBox box_within(const abstract::Box& box) {
+  InputBox inner;
+  for (std::size_t i = 0; i < box.size(); ++i) {
+    const auto& [low, high] = box.hull()[i];
+    inner.low.push_back(box.contains(i, low) ? low : std::nextafter(low, HUGE_VAL));
+    inner.high.push_back(box.contains(i, high) ? high : std::nextafter(high, -HUGE_VAL));
+  }
+  return inner;
+}
+
+/// The same over the reals.
+std::vector<RealRange> real_ranges(const abstract::Box& box) {
+  const auto [low, high] = box.clip();
+  std::vector<RealRange> ranges;
+  for (std::size_t i = 0; i < box.size(); ++i) {
+    // What is infinite leaves the rest to the other; the hull is finite.
+    ranges.push_back({.centre = static_cast<double>(box.centre()[i]),
+                      .radius = std::min(box.epsilon(), std::numeric_limits<double>::max()),
+                      .low = std::isfinite(low) ? low : box.hull()[i].low,
+                      .high = std::isfinite(high) ? high : box.hull()[i].high});
+  }
+  return ranges;
+}
+
 }  // namespace
 
 Decision Verifier::decide(const abstract::Question& question, int threads, const abstract::Used& used) const {
@@ -207,27 +286,42 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
   }
   const std::vector<std::int32_t> kept = used_inputs(graph);
   Witness witness;
+  const auto try_input = [&](const std::vector<double>& point, bool as_it_is) {
+    if (auto found = robustness_.counterexample_near(question, point)) {
+      return witness.keep({found->witness->begin(), found->witness->end()});
+    }
+    return as_it_is && robustness_.is_counterexample(question, point) && witness.keep(point);
+  };
   const TryPoint try_point = [&](std::size_t, std::span<const float> x) {
     std::vector<double> point(question.box->centre().begin(), question.box->centre().end());
     for (std::size_t i = 0; i < kept.size(); ++i) point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);
-    auto found = robustness_.counterexample_near(question, point);
-    if (!found) return false;
-    return witness.keep({found->witness->begin(), found->witness->end()});
+    return try_input(point, false);
   };
   const std::vector<Case> cases = cases_of(question, graph.size(graph.output()));
   const MayContinue may_continue = [&used] { return used() < 1; };
-  const Outcome outcome = solve(graph, *question.box, cases, options_of(threads, used), try_point, may_continue);
+  const InputTrial trial{.box = box_within(*question.box),
+                         .look =
+                             [&](std::size_t, std::span<const double> x) {
+                               return try_input({x.begin(), x.end()}, true);
+                             },
+                         .reals = real_ranges(*question.box),
+                         .numbers = &numbers_};
+  const Outcome outcome = solve(graph, *question.box, cases, options_of({threads, memory_, numbers_, used}, trial),
+                                try_point, may_continue);
   decision.verdict = verdict_of(outcome.end);
-  decision.message = message_of(outcome.end);
+  decision.message = message_of(outcome);
   decision.bound = outcome.end == End::violated ? -HUGE_VAL : outcome.bound;
   decision.subproblems = outcome.domains;
+  if (decision.verdict == Verdict::robust) {
+    decision.message = abstract::float32_note(decision.bound, network_, outcome.root->relaxation, question);
+  }
   decision.witness = witness.take();
   return decision;
 }
 
 Decision Verifier::decide(const Property& property, int threads, const abstract::Used& used) const {
   abstract::require_ieee_arithmetic();
-  return PropertyDecision(network_, robustness_.graph(), property, threads, used).decide();
+  return PropertyDecision(network_, robustness_.graph(), property, {threads, memory_, numbers_, used}).decide();
 }
 
 }  // namespace espalier::crown

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
 
+#include "exact_numbers.hpp"
 #include "goal.hpp"
 #include "solve.hpp"
 
@@ -21,7 +23,7 @@ namespace espalier::crown {
 struct Decision {
   Verdict verdict = Verdict::unknown;
   /// Certified: everywhere in the box, in every case, some goal exceeds its threshold by more than this; -infinity when
-  /// nothing is known. Above 0 with `robust`.
+  /// nothing is known. Not below 0 with `robust`.
   double bound = -HUGE_VAL;
   std::int64_t subproblems = 0;
   std::string message;
@@ -31,7 +33,9 @@ struct Decision {
 /// Decides questions about one network; borrows it. Throws Error(stopped) when `used` does, which several threads ask.
 class Verifier {
  public:
-  explicit Verifier(const Network& network) : network_(network), robustness_(network) {}
+  /// `memory`: bytes that open parts of a search may take; then it goes on with those that are nearest to their proof.
+  explicit Verifier(const Network& network, std::size_t memory = kDefaultMemory)
+      : network_(network), robustness_(network), numbers_(network, robustness_.graph()), memory_(memory) {}
 
   /// Needs: what abstract::Verifier::answer needs.
   Decision decide(const abstract::Question& question, int threads, const abstract::Used& used) const;
@@ -42,6 +46,8 @@ class Verifier {
  private:
   const Network& network_;
   abstract::Verifier robustness_;
+  ExactNumbers numbers_;
+  std::size_t memory_;
 };
 
 }  // namespace espalier::crown

@@ -6,5 +6,6 @@
 namespace espalier::measure {
 
 void describe_network(PluginBuilder& plugin);
+void describe_crosscheck(PluginBuilder& plugin);
 
 }  // namespace espalier::measure

@@ -17,6 +17,7 @@ namespace {
 
 struct Params {
   double rate = 0.5;
+  double at_most = 0;
   std::string layers = "all";
 };
 
@@ -64,13 +65,20 @@ void apply_mask(Op& op, std::vector<std::uint8_t> keep) {
   op.mask = Tensor::of(op.weight.shape(), std::move(keep));
 }
 
+/// How many weights stay.
+std::ptrdiff_t kept_of(const std::vector<Candidate>& candidates, const Params& p) {
+  if (p.at_most > 0) {
+    return std::ranges::count_if(candidates, [&](const Candidate& c) { return !(c.magnitude <= p.at_most); });
+  }
+  // By rank, not by threshold: the counts of table 4 are the nearest to total * (1 - rate), equals notwithstanding.
+  return static_cast<std::ptrdiff_t>(std::llround(static_cast<double>(candidates.size()) * (1 - p.rate)));
+}
+
 void run(const Params& p, Context& ctx) {
   const auto& network = ctx.in<Network>("network");
   std::vector<Layer> layers = network.layers();
   std::vector<Candidate> candidates = candidates_of(layers, p.layers);
-  const auto total = static_cast<double>(candidates.size());
-  // By rank, not by threshold: the counts of table 4 are the nearest to total * (1 - rate), equals notwithstanding.
-  const auto kept = static_cast<std::ptrdiff_t>(std::llround(total * (1 - p.rate)));
+  const std::ptrdiff_t kept = kept_of(candidates, p);
   const auto first_kept = candidates.end() - kept;
   if (kept > 0) std::nth_element(candidates.begin(), first_kept, candidates.end());
 
@@ -90,7 +98,8 @@ void run(const Params& p, Context& ctx) {
     metrics.series["weights_kept"].push_back(static_cast<double>(std::ranges::count(mask, 1)));
   });
   Network pruned(network.input_shape(), std::move(layers));
-  metrics.values = {{"rate", p.rate},
+  const auto total = static_cast<double>(candidates.size());
+  metrics.values = {{"rate", p.at_most > 0 ? 1 - static_cast<double>(kept) / total : p.rate},
                     {"threshold", threshold},
                     {"weights", static_cast<double>(pruned.weights())},
                     {"remaining_weights", static_cast<double>(pruned.remaining_weights())}};
@@ -110,6 +119,11 @@ void describe_weights(PluginBuilder& plugin) {
       .output<Metrics>("metrics", "the threshold, weights kept by layer")
       .param("rate", &Params::rate, "share of the weights that goes")
       .range(0, 1)
+      .param("at_most", &Params::at_most,
+             "when above 0: the weights of at most this magnitude go, and `rate` is not used. For what training leaves "
+             "close to zero and a solver should see as zero; measure the network again after it")
+      .at_least(0)
+      .neutral(0.0)
       .param("layers", &Params::layers, "kind of layers whose weights are ranked and pruned")
       .choices({"all", "linear", "conv2d"});
 }

@@ -3,17 +3,15 @@
 
 #include "fit.hpp"
 
-#include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <espalier/error.hpp>
 #include <espalier/fit.hpp>
-#include <espalier/results.hpp>
 
 #include "schedule.hpp"
 #include "trainer.hpp"
@@ -30,34 +28,6 @@ void require_enough(const Dataset& dataset, std::int64_t holdout) {
               "hold out fewer; 0 monitors the training loss");
 }
 
-/// Images that are not trained on, ready to be classified.
-struct HeldOut {
-  at::Tensor images;
-  at::Tensor labels;
-};
-
-HeldOut held_out(const Split& split, std::int64_t count, const at::Device& device) {
-  const std::int64_t begin = split.size() - count;
-  const Split part{split.images.rows(begin, split.size()), split.labels.rows(begin, split.size())};
-  return {images_as_float(part, device), to_torch(part.labels, device)};
-}
-
-Score evaluate(const Network& network, const HeldOut& on) {
-  constexpr std::int64_t kChunk = 1000;
-  const TorchNetwork at_work(network, on.images.device());
-  const std::int64_t count = on.images.size(0);
-  Score sum;
-  for (std::int64_t begin = 0; begin < count; begin += kChunk) {
-    const std::int64_t rows = std::min(kChunk, count - begin);
-    const at::Tensor labels = on.labels.narrow(0, begin, rows);
-    const at::Tensor scores = at_work.forward(on.images.narrow(0, begin, rows));
-    const at::Tensor log_shares = at::log_softmax(scores.to(at::kDouble), 1);
-    sum.loss -= log_shares.gather(1, labels.unsqueeze(1)).sum().item<double>();
-    sum.accuracy += scores.argmax(1).eq(labels).sum().item<double>();
-  }
-  return {sum.loss / static_cast<double>(count), sum.accuracy / static_cast<double>(count)};
-}
-
 [[noreturn]] void diverged(double loss, std::int64_t epoch, double learning_rate) {
   throw Error(
       Code::numeric,
@@ -65,44 +35,56 @@ Score evaluate(const Network& network, const HeldOut& on) {
       fmt::format("try learning_rate = {}, or a smaller gamma_l1 or weight_decay", learning_rate / 10));
 }
 
-/// One entry an epoch in every series.
-void record(Metrics& history, const Score& trained, const Score& monitored, double learning_rate) {
+/// One entry an epoch in every series; a line that says the same.
+std::string record(Metrics& history, const Score& trained, const Measured& monitored, double learning_rate) {
   history.series["train_loss"].push_back(trained.loss);
-  history.series["monitored_loss"].push_back(monitored.loss);
-  history.series["accuracy"].push_back(monitored.accuracy);
+  history.series["monitored_loss"].push_back(monitored.score.loss);
+  history.series["accuracy"].push_back(monitored.score.accuracy);
   history.series["learning_rate"].push_back(learning_rate);
+  std::string line = fmt::format("loss {:.4f}, monitored {:.4f}, accuracy {:.4f}, learning rate {:g}", trained.loss,
+                                 monitored.score.loss, monitored.score.accuracy, learning_rate);
+  for (const auto& [name, share] : monitored.shares) {
+    history.series[name].push_back(share);
+    line += fmt::format(", {} {:.4f}", name, share);
+  }
+  return line;
 }
 
 }  // namespace
 
-void fit(const Network& start, const Dataset& dataset, const Params& p, Context& ctx, TorchScope& scope) {
-  const c10::InferenceMode no_autograd;
+HeldOut held_out(const Split& split, std::int64_t begin, std::int64_t end, const at::Device& device) {
+  const Split part{split.images.rows(begin, end), split.labels.rows(begin, end)};
+  return {images_as_float(part, device), to_torch(part.labels, device)};
+}
+
+Fitted fit(const Network& start, const Dataset& dataset, const Params& p, Objective& objective, Context& ctx,
+           TorchScope& scope) {
   require_enough(dataset, p.holdout);
   require_fit(start, dataset);
-  Trainer trainer(start, dataset.train, dataset.train.size() - p.holdout, p, scope.device());
-  const HeldOut monitor = held_out(dataset.train, p.holdout, scope.device());
+  const std::int64_t trained_images = dataset.train.size() - p.holdout;
+  Trainer trainer(start, dataset.train, trained_images, p, scope.device(), objective);
+  const HeldOut monitor = held_out(dataset.train, trained_images, dataset.train.size(), scope.device());
   Schedule schedule(
       {.learning_rate = p.learning_rate, .factor = p.factor, .patience = p.patience, .stop_patience = p.stop_patience});
   Metrics history;
   std::int64_t epoch = 0;
   while (epoch < p.epochs && !schedule.ended()) {
     const double rate = schedule.learning_rate();
+    const bool comparable = objective.begin_epoch(epoch);
     const Score trained = trainer.epoch(rate, scope.generator(), ctx);
     ++epoch;
     if (!std::isfinite(trained.loss) || !trainer.is_finite()) diverged(trained.loss, epoch, rate);
-    const Score monitored = p.holdout > 0 ? evaluate(trainer.network(), monitor) : trained;
-    if (!std::isfinite(monitored.loss)) diverged(monitored.loss, epoch, rate);
-    schedule.observe(monitored.loss);
-    record(history, trained, monitored, rate);
-    ctx.log(fmt::format("epoch {}/{}: loss {:.4f}, monitored {:.4f}, accuracy {:.4f}, learning rate {:g}", epoch,
-                        p.epochs, trained.loss, monitored.loss, monitored.accuracy, rate));
+    const Measured monitored = p.holdout > 0 ? objective.measure(trainer.network(), monitor) : Measured{trained, {}};
+    if (!std::isfinite(monitored.score.loss)) diverged(monitored.score.loss, epoch, rate);
+    if (comparable) schedule.observe(monitored.score.loss);
+    ctx.log(fmt::format("epoch {}/{}: {}", epoch, p.epochs, record(history, trained, monitored, rate)));
     ctx.progress(static_cast<double>(epoch), static_cast<double>(p.epochs));
   }
   Network network = trainer.network();
   history.values["epochs"] = static_cast<double>(epoch);
+  history.values["gamma_l1"] = p.gamma_l1;
   history.values["test_accuracy"] = accuracy(TorchNetwork(network, scope.device()), dataset.test, scope.device());
-  ctx.out("network", std::move(network));
-  ctx.out("history", std::move(history));
+  return {std::move(network), std::move(history)};
 }
 
 }  // namespace espalier::train

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <espalier/stage.hpp>
 
 namespace espalier::train {
 
-/// Parameters of both stages; fine-tuning takes its architecture from the network and leaves the first two alone.
+/// Parameters of all stages; all but the first take their architecture from a network and leave the first two alone.
 struct Params {
   std::vector<std::int64_t> hidden;
   bool batch_norm = true;
@@ -25,7 +26,24 @@ struct Params {
   std::int64_t seed = 0;
 };
 
+struct RobustParams : Params {
+  RobustParams() {
+    epochs = 40;
+    batch_size = 128;
+  }
+  std::string method = "sabr";
+  double epsilon = 0.1;
+  std::int64_t ramp_epochs = 10;
+  double kappa = 0;
+  double sabr_lambda = 0.2;
+  std::int64_t attack_steps = 7;
+  double attack_step = 0.3;
+  double relu_stability = 0;
+  double l1 = 0;
+};
+
 void sgd(const Params& p, Context& ctx);
 void finetune(const Params& p, Context& ctx);
+void robust(const RobustParams& p, Context& ctx);
 
 }  // namespace espalier::train

@@ -5,16 +5,16 @@
 
 namespace espalier::train {
 
-Pass::Pass(Chain& chain, const Kernels& kernels, std::int64_t rows) : chain_(&chain), kernels_(&kernels) {
+Pass::Pass(const Chain& chain, std::int64_t rows)
+    : batch_(at::empty({rows, chain.input_width()}, chain.values().options())),
+      labels_(at::empty({rows}, chain.values().options().dtype(at::kLong))) {}
+
+CleanPass::CleanPass(Chain& chain, const Kernels& kernels, std::int64_t rows)
+    : Pass(chain, rows), chain_(&chain), kernels_(&kernels), values_{batch()}, gradients_{at::empty_like(batch())} {
   const at::TensorOptions like = chain.values().options();
-  labels_ = at::empty({rows}, like.dtype(at::kLong));
-  const auto add_value = [&](std::int64_t width) {
-    values_.push_back(at::empty({rows, width}, like));
-    gradients_.push_back(at::empty({rows, width}, like));
-  };
-  add_value(chain.input_width());
   for (const Node& node : chain.nodes()) {
-    add_value(node.width);
+    values_.push_back(at::empty({rows, node.width}, like));
+    gradients_.push_back(at::empty({rows, node.width}, like));
     const bool is_norm = std::holds_alternative<BatchNormNode>(node.op);
     saved_.push_back(is_norm ? BatchNormSaved{at::empty({rows, node.width}, like), at::empty({node.width}, like),
                                               at::empty({node.width}, like)}
@@ -22,13 +22,13 @@ Pass::Pass(Chain& chain, const Kernels& kernels, std::int64_t rows) : chain_(&ch
   }
 }
 
-void Pass::run(at::Tensor& totals) {
+void CleanPass::run(at::Tensor& totals) {
   forward();
-  kernels_->cross_entropy(values_.back(), labels_, gradients_.back(), totals);
+  kernels_->cross_entropy(values_.back(), labels(), gradients_.back(), totals);
   backward();
 }
 
-void Pass::forward() {
+void CleanPass::forward() {
   for (std::size_t i = 0; i < chain_->nodes().size(); ++i) {
     const at::Tensor& x = values_[i];
     at::Tensor& y = values_[i + 1];
@@ -41,7 +41,7 @@ void Pass::forward() {
   }
 }
 
-void Pass::backward() {
+void CleanPass::backward() {
   for (std::size_t i = chain_->nodes().size(); i-- > 0;) {
     const at::Tensor& dy = gradients_[i + 1];
     at::Tensor& dx = gradients_[i];

@@ -11,7 +11,7 @@
 #include <espalier/network.hpp>
 #include <espalier/torch.hpp>
 
-#include "fit.hpp"
+#include "clean_objective.hpp"
 #include "params.hpp"
 
 namespace espalier::train {
@@ -70,7 +70,7 @@ Network initial_network(const Dataset& dataset, const Params& p, at::Generator& 
 void sgd(const Params& p, Context& ctx) {
   TorchScope scope(ctx, static_cast<std::uint64_t>(p.seed));
   const auto& dataset = ctx.in<Dataset>("dataset");
-  fit(initial_network(dataset, p, scope.generator()), dataset, p, ctx, scope);
+  fit_to_images(initial_network(dataset, p, scope.generator()), dataset, p, ctx, scope);
 }
 
 }  // namespace espalier::train

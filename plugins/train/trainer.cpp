@@ -35,15 +35,15 @@ void require_variance(const Chain& chain, std::int64_t images, std::int64_t batc
 }  // namespace
 
 Trainer::Trainer(const Network& start, const Split& split, std::int64_t images, const Params& p,
-                 const at::Device& device)
+                 const at::Device& device, const Objective& objective)
     : params_(p),
       chain_(start, device),
       kernels_(device.is_cpu() ? cpu_kernels() : aten_kernels()),
       images_(to_torch(split.images.rows(0, images), device).flatten(1)),
       labels_(to_torch(split.labels.rows(0, images), device)),
       velocity_(at::zeros_like(chain_.values())),
-      full_(chain_, *kernels_, first_rows(images, p.batch_size)),
-      last_(chain_, *kernels_, last_rows(images, p.batch_size)) {
+      full_(objective.pass(chain_, *kernels_, first_rows(images, p.batch_size))),
+      last_(objective.pass(chain_, *kernels_, last_rows(images, p.batch_size))) {
   require_variance(chain_, images, p.batch_size);
 }
 
@@ -55,7 +55,7 @@ Score Trainer::epoch(double learning_rate, at::Generator& order, const Context& 
   std::int64_t batch = 0;
   for (std::int64_t begin = 0; begin < images; ++batch) {
     if (batch % kBatchesBetweenStopChecks == 0) ctx.check_stop();
-    Pass& pass = images - begin == last_.rows() ? last_ : full_;
+    Pass& pass = images - begin == last_->rows() ? *last_ : *full_;
     const at::Tensor chosen = shuffled.narrow(0, begin, pass.rows());
     kernels_->load(images_, chosen, pass.batch());
     at::index_select_out(pass.labels(), labels_, 0, chosen);

@@ -11,22 +11,19 @@
 
 #include "chain.hpp"
 #include "kernels.hpp"
+#include "objective.hpp"
 #include "params.hpp"
 #include "pass.hpp"
 
 namespace espalier::train {
 
-/// Means over the images of one epoch or of one evaluation.
-struct Score {
-  double loss = 0;
-  double accuracy = 0;
-};
-
 /// A chain, the images it learns from and the state of the optimiser.
 class Trainer {
  public:
-  /// Trains on the first `images` images of the split. Throws Error when they are too few for batch norm.
-  Trainer(const Network& start, const Split& split, std::int64_t images, const Params& p, const at::Device& device);
+  /// Trains on the first `images` images of the split. Throws Error when they are too few for batch norm. The objective
+  /// outlives the trainer.
+  Trainer(const Network& start, const Split& split, std::int64_t images, const Params& p, const at::Device& device,
+          const Objective& objective);
 
   /// Every image once, in an order drawn from the generator.
   Score epoch(double learning_rate, at::Generator& order, const Context& ctx);
@@ -42,8 +39,8 @@ class Trainer {
   at::Tensor images_;  ///< u8 [images, pixels]
   at::Tensor labels_;
   at::Tensor velocity_;
-  Pass full_;
-  Pass last_;  ///< of the last batch of an epoch, which may be of another size
+  std::unique_ptr<Pass> full_;
+  std::unique_ptr<Pass> last_;  ///< of the last batch of an epoch, which may be of another size
 };
 
 }  // namespace espalier::train

@@ -59,7 +59,7 @@ std::vector<double> random_point(const InputBox& box, std::mt19937& random) {
 std::vector<Case> label_goals(std::size_t outputs, double threshold, bool one_case) {
   std::vector<Case> cases(one_case ? 1 : outputs - 1);
   for (std::size_t k = 1; k < outputs; ++k) {
-    Goal goal{.factors = std::vector<float>(outputs, 0), .threshold = threshold};
+    Goal goal{.factors = std::vector<double>(outputs, 0), .threshold = threshold};
     goal.factors[0] = 1;
     goal.factors[k] = -1;
     cases[one_case ? 0 : k - 1].push_back(std::move(goal));
@@ -431,7 +431,7 @@ TEST_CASE("the order of the search does not change what it finds") {
     const InputBox box{{-0.3, -0.3, -0.3}, {0.3, 0.3, 0.3}};
     std::vector<Case> cases = label_goals(2, -0.2, true);
     const auto one = exact_search(network, box, cases, {.threads = 1});
-    const auto depth_first = exact_search(network, box, cases, {.threads = 1, .most_open = 0});
+    const auto depth_first = exact_search(network, box, cases, {.threads = 1, .memory = 0});
     const auto two = exact_search(network, box, cases, {.threads = 2});
     CHECK(one.end == depth_first.end);
     CHECK(one.end == two.end);

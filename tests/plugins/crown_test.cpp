@@ -190,7 +190,7 @@ TEST_CASE("certified bounds hold for every sample of a part of the box, whatever
     Bounder bounder(root.program);
     float* objective = bounder.objective(root.program.output());
     for (std::size_t l = 0; l < kLanes; ++l) {
-      for (std::size_t k = 0; k < 3; ++k) objective[k * kLanes + l] = cases[l % 2][0].factors[k];
+      for (std::size_t k = 0; k < 3; ++k) objective[k * kLanes + l] = static_cast<float>(cases[l % 2][0].factors[k]);
     }
     bounder.reset(root.lines);
     std::uniform_real_distribution<float> unit(0, 1);

@@ -182,6 +182,24 @@ TEST_CASE("the pruned network computes what the network with zeroed gammas does"
   }
 }
 
+TEST_CASE("weights of at most a magnitude go, whatever their number; the rate that they are is told") {
+  const Network network = with_changed<Linear>(net1(14), "fc2", [](Linear& linear) {
+    auto weight = linear.weight.to_floats();
+    for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = i < 100 ? 1e-8F : 1.0F;
+    weight[100] = 1e-7F;
+    linear.weight = Tensor::of(linear.weight.shape(), weight);
+  });
+  const StageBench bench = pruned("prune.weights", network, {{"rate", 0.9}, {"at_most", 1e-8F}, {"layers", "all"}});
+  const auto& result = bench.result<Network>("network");
+  const auto& linear = std::get<Linear>(result.layers()[4].op);
+  CHECK(std::ranges::count(linear.weight.as<float>(), 0.0F) == 100);
+  const auto& metrics = bench.result<Metrics>("metrics");
+  const double gone = metrics.values.at("weights") - metrics.values.at("remaining_weights");
+  CHECK(gone >= 100);
+  CHECK(gone < 0.01 * metrics.values.at("weights"));
+  CHECK(metrics.values.at("rate") == doctest::Approx(gone / metrics.values.at("weights")));
+}
+
 TEST_CASE("masks lose the rows and columns that the weights lose") {
   const auto masked = [](Linear& linear) {
     auto weight = linear.weight.to_floats();

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -68,14 +69,15 @@ class StageBench final : public Context {
     return *this;
   }
   const std::vector<std::string>& logged() const { return log_; }
-  void request_stop() { stop_ = true; }
+  void request_stop() { stop_.request_stop(); }  ///< [any thread]
   StageBench& use_threads(int count) { return threads_ = count, *this; }
+  StageBench& scratch_in(std::filesystem::path folder) { return scratch_ = std::move(folder), *this; }
   StageBench& lie_in(std::filesystem::path folder) { return folder_ = std::move(folder), *this; }
 
   const std::vector<Gathered>& all(std::string_view port) override { return inputs_[std::string(port)]; }
   int threads() const override { return threads_; }
   std::string_view device() const override { return "cpu"; }
-  bool stop_requested() const override { return stop_; }
+  bool stop_requested() const override { return stop_.stop_requested(); }
   void log(std::string_view line) override { log_.emplace_back(line); }
   void progress(double, double) override {}
   const std::filesystem::path& scratch() override { return scratch_; }
@@ -98,7 +100,7 @@ class StageBench final : public Context {
   std::map<std::string, std::vector<Gathered>> inputs_;
   std::map<std::string, ArtifactPtr> outputs_;
   std::vector<std::string> log_;
-  bool stop_ = false;
+  std::stop_source stop_;
   int threads_ = 1;
   std::filesystem::path scratch_ = std::filesystem::temp_directory_path();
   std::filesystem::path folder_ = std::filesystem::current_path();

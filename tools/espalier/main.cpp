@@ -193,6 +193,9 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
       ->type_name("PLUGIN");
   verify->add_option("--device", o.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   verify->add_option("--threads", o.threads, "processor threads (default: one a core)")->check(CLI::Range(1, 4096));
+  verify->add_option("--memory-mib", o.memory_mib, "MiB that open parts of the search may take")
+      ->check(CLI::Range(1, 1 << 24))
+      ->type_name("MIB");
   verify->add_flag("--json", o.json, "one JSON object on stdout in place of the answer, nothing else there");
   verify->add_option("--witness", o.witness, "file to write the counterexample to")->type_name("FILE");
   verify->add_option("--proof", o.proof, "file to write a proof to, where the verifier makes one")->type_name("FILE");

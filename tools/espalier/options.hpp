@@ -46,6 +46,7 @@ struct Options {
   double timeout_s = 0;
   std::string device = "auto";  ///< auto, cpu, cuda
   int threads = 0;              ///< 0: one a core
+  int memory_mib = 0;           ///< 0: the verifier's default
   std::string witness;          ///< --witness FILE
   std::string proof;            ///< --proof FILE
 };

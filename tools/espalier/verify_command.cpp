@@ -159,6 +159,7 @@ class Verification {
     call.set("budget_s", std::max(limit_.remaining_s() - kReserve_s, limit_.remaining_s() / 2));
     if (call.has_param("started_s_ago")) call.set("started_s_ago", limit_.elapsed_s());
     if (!options_.proof.empty()) call.set("proof", options_.proof);
+    if (options_.memory_mib > 0) call.set("memory_mib", std::int64_t{options_.memory_mib});
     call.stop_when([this] { return limit_.expired(); });
     answer_.setup_seconds = limit_.elapsed_s();
     call.run();

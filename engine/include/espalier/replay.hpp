@@ -33,5 +33,8 @@ ESPALIER_API Replay replay(const Network& network, std::span<const double> point
 /// floats, the radius as the double it is.
 ESPALIER_API Replay replay(const Network& network, std::span<const float> point, const Instances& instances,
                            std::size_t row, double epsilon);
+/// The same of a point that need not be one of floats.
+ESPALIER_API Replay replay(const Network& network, std::span<const double> point, const Instances& instances,
+                           std::size_t row, double epsilon);
 
 }  // namespace espalier::inline v1

@@ -114,7 +114,7 @@ class ESPALIER_API Verdicts : public Artifact {
   std::string solver;   ///< "abstract.deeppoly", say
   double budget_s = 0;  ///< time limit an instance; 0 means none
   std::vector<Row> rows;
-  Tensor witnesses;  ///< f32 or, about a Property, f64 [k, ...input shape]
+  Tensor witnesses;  ///< f32, or f64 where no floats are witnesses [k, ...input shape]
   std::vector<std::int64_t> witness_rows;
 
   std::string_view kind() const override { return kKind; }

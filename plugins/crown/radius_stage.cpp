@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <espalier/error.hpp>
+#include <espalier/fit.hpp>
+#include <espalier/results.hpp>
+
+#include "radius.hpp"
+#include "stages.hpp"
+
+namespace espalier::crown {
+namespace {
+
+void require_classes(const Network& network) {
+  if (element_count(network.output_shape()) >= 2) return;
+  throw Error(Code::unsupported, "the network has one output; robustness needs at least two classes",
+              "give a network that classifies");
+}
+
+/// Needs: no NaN; infinite values last and not first.
+double median(const std::vector<double>& sorted) {
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+/// Of all images; infinite when one of an image is.
+void summarise(const std::string& name, std::vector<double> radii, Metrics& metrics) {
+  if (radii.empty()) return;
+  std::ranges::sort(radii);
+  const double sum = std::accumulate(radii.begin(), radii.end(), 0.0);
+  metrics.values[name + "_mean"] = sum / static_cast<double>(radii.size());
+  metrics.values[name + "_median"] = median(radii);
+}
+
+}  // namespace
+
+void certified_radius(const RadiusParams& params, Context& ctx) {
+  const auto& network = ctx.in<Network>("network");
+  const auto& instances = ctx.in<Instances>("instances");
+  require_classes(network);
+  require_fit(network, instances);
+  const RadiusSearch search(network, {.largest = params.largest,
+                                      .tolerance = params.tolerance,
+                                      .budget_s = params.budget_s,
+                                      .threads = ctx.threads()});
+  const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
+  const auto centres = instances.centres.as<float>();
+  Metrics metrics;
+  for (const char* name : {"image", "proven_radius", "attacked_radius", "questions"}) metrics.series[name] = {};
+  for (std::size_t i = 0; i < instances.rows.size(); ++i) {
+    ctx.check_stop();
+    const Instances::Row& row = instances.rows[i];
+    const Radius radius =
+        search.find({.label = row.label, .target = row.target, .box = nullptr}, centres.subspan(i * pixels, pixels),
+                    {instances.clip_low, instances.clip_high}, [&ctx] { ctx.check_stop(); });
+    metrics.series["image"].push_back(static_cast<double>(row.image));
+    metrics.series["proven_radius"].push_back(radius.proven);
+    metrics.series["attacked_radius"].push_back(radius.attacked);
+    metrics.series["questions"].push_back(static_cast<double>(radius.questions));
+    ctx.log(fmt::format("image {}: proven {:.5f}, attacked {:.5f}", row.image, radius.proven, radius.attacked));
+    ctx.progress(static_cast<double>(i + 1), static_cast<double>(instances.rows.size()));
+  }
+  summarise("proven_radius", metrics.series["proven_radius"], metrics);
+  summarise("attacked_radius", metrics.series["attacked_radius"], metrics);
+  ctx.out("metrics", std::move(metrics));
+}
+
+}  // namespace espalier::crown

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "domain.hpp"
+#include "goal.hpp"
+#include "root.hpp"
+
+namespace espalier::crown {
+
+/// Decides what bounds in float leave open. Constant; used by many threads.
+class SecondLook {
+ public:
+  enum class End : std::uint8_t {
+    refuted,  ///< the case does not show in the part
+    shown,    ///< `trial` took an input
+    unshown,  ///< the case shows over the reals, but at no input in doubles that was tried
+    blurred,  ///< it shows for some decimals that the property's numbers are nearest to, not for these themselves
+    open,     ///< told to end, or the network has numbers that are no ratios
+  };
+  struct Answer {
+    End end = End::open;
+    double bound = 0;  ///< with `refuted`, certified: everywhere in the part some goal of the case exceeds its
+                       ///< threshold by as much
+  };
+
+  /// `case_of` every goal. Borrows everything.
+  SecondLook(const Root& root, std::span<const Goal> goals, std::span<const std::size_t> case_of,
+             const InputTrial& trial, const MayContinue& may_continue);
+
+  /// A certified lower bound of a domain's goal minus its threshold, in double with the domain's slopes and
+  /// multipliers.
+  double bound(const Domain& domain) const;
+  /// Whether a bound in float is so close to 0 that double may tell.
+  static bool helps(const Domain& domain) { return !(domain.bound + static_cast<double>(domain.loss) <= 0); }
+
+  /// Decides a part of the box where every neuron has a known phase: there the network is linear, and a linear program
+  /// tells whether all goals of a case can fail. First in double, where its multipliers make a certified bound; when
+  /// that does not settle it, in rational numbers. Needs: the domain has no candidates.
+  Answer decide(const Domain& leaf) const;
+
+ private:
+  const Root& root_;
+  std::span<const Goal> goals_;
+  std::span<const std::size_t> case_of_;
+  const InputTrial& trial_;
+  const MayContinue& may_continue_;
+};
+
+}  // namespace espalier::crown
