@@ -60,9 +60,9 @@ ExactMap exact_map(const AvgPool& op, const AffineMap& map) {
 
 }  // namespace
 
-bool ExactNumbers::all_rational() const {
+bool ExactNumbers::usable() const {
   std::call_once(once_, [this] { work_out(); });
-  return all_rational_;
+  return usable_;
 }
 
 const ExactMap* ExactNumbers::of(int value) const {
@@ -72,17 +72,21 @@ const ExactMap* ExactNumbers::of(int value) const {
 }
 
 void ExactNumbers::work_out() const {
+  constexpr std::size_t kMostTerms = 150'000;
   maps_.resize(at(graph_.values()));
+  std::size_t terms = 0;
   for (int v = 1; v < graph_.values(); ++v) {
     const auto* map = std::get_if<AffineMap>(&graph_.node(v).step);
+    if (map != nullptr) terms += map->weights.terms.size();
     if (map == nullptr || is_own(*map)) continue;
     const Op& op = network_.layers()[at(v) - 1].op;
     std::optional<ExactMap>& exact = maps_[at(v)];
     if (const auto* norm = std::get_if<BatchNorm>(&op)) exact = exact_map(*norm, *map);
     if (const auto* scaling = std::get_if<Affine>(&op)) exact = exact_map(*scaling, *map);
     if (const auto* mean = std::get_if<AvgPool>(&op)) exact = exact_map(*mean, *map);
-    all_rational_ = all_rational_ && exact.has_value();
+    usable_ = usable_ && exact.has_value();
   }
+  usable_ = usable_ && terms <= kMostTerms;
 }
 
 }  // namespace espalier::crown

@@ -26,9 +26,10 @@ class ExactNumbers {
  public:
   ExactNumbers(const Network& network, const abstract::Graph& graph) : network_(network), graph_(graph) {}
 
-  /// Whether all numbers are ratios; roots seldom are.
-  bool all_rational() const;
-  /// Of a value that an affine map computes; null when the map's own numbers are exact. Needs: all are ratios.
+  /// Whether all numbers are ratios, which roots seldom are, and few enough for one functional to be sent through them
+  /// in a part of a second.
+  bool usable() const;
+  /// Of a value that an affine map computes; null when the map's own numbers are exact. Needs: usable.
   const ExactMap* of(int value) const;
 
  private:
@@ -38,7 +39,7 @@ class ExactNumbers {
   const abstract::Graph& graph_;
   mutable std::once_flag once_;  ///< most questions never ask
   mutable std::vector<std::optional<ExactMap>> maps_;
-  mutable bool all_rational_ = true;
+  mutable bool usable_ = true;
 };
 
 }  // namespace espalier::crown

@@ -95,7 +95,10 @@ std::optional<LeafProgram<Number>> leaf_program(const LeafQuestion& question, co
   LeafProgram<Number> program;
   const Maker<Number> maker(question);
   program.objective = maker.of_goal(*question.goals.front());
-  for (const Literal& literal : literals) program.constraints.push_back(maker.of_literal(literal));
+  for (const Literal& literal : literals) {
+    if (!question.may_continue()) return std::nullopt;
+    program.constraints.push_back(maker.of_literal(literal));
+  }
   for (std::size_t g = 1; g < question.goals.size(); ++g) {
     program.constraints.push_back(negated(maker.of_goal(*question.goals[g])));
   }

@@ -37,10 +37,14 @@ struct LeafQuestion {
   std::vector<const Goal*> goals;  ///< of the case, the domain's first
   PartLines part;                  ///< exact
   const ExactNumbers* numbers;     ///< null: there are doubles only
+  const MayContinue& may_continue;
 };
 
-/// Over `box`, which the root's contains; low <= high. Nothing when it would hold more than `largest` numbers. Needs,
-/// for rationals: all numbers are ratios.
+/// Numbers that a program in rationals may have: some seconds of work.
+inline constexpr std::size_t kMostRationals = std::size_t{1} << 15;
+
+/// Over `box`, which the root's contains; low <= high. Nothing when it would hold more than `largest` numbers or is
+/// told to end. Needs, for rationals: usable numbers.
 template <class Number>
 std::optional<LeafProgram<Number>> leaf_program(const LeafQuestion& question, const Ranges<Number>& box,
                                                 std::size_t largest);

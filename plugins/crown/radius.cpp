@@ -19,10 +19,10 @@ namespace espalier::crown {
 namespace {
 
 /// Largest difference of two coordinates, rounded up.
-double distance(std::span<const float> a, const std::vector<float>& b) {
+double distance(std::span<const float> a, const std::vector<double>& b) {
   double largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max({largest, abstract::sum_up(a[i], -double{b[i]}), abstract::sum_up(b[i], -double{a[i]})});
+    largest = std::max({largest, abstract::sum_up(a[i], -b[i]), abstract::sum_up(b[i], -double{a[i]})});
   }
   return largest;
 }
@@ -112,7 +112,7 @@ class Bracket {
   /// By the witness and by the nearest point that is one too on the way from it to the centre.
   void refute(const abstract::Question& question, double radius, const std::vector<double>& witness) {
     constexpr int kHalvings = 10;
-    known_.attacked = std::min({known_.attacked, radius, distance(centre_, {witness.begin(), witness.end()})});
+    known_.attacked = std::min({known_.attacked, radius, distance(centre_, witness)});
     double low = 0;
     double high = 1;
     for (int i = 0; i < kHalvings; ++i) {
@@ -123,7 +123,9 @@ class Bracket {
       }
       const auto found = witnesses_.counterexample_near(question, point);
       (found ? high : low) = share;
-      if (found) known_.attacked = std::min(known_.attacked, distance(centre_, *found->witness));
+      if (found)
+        known_.attacked =
+            std::min(known_.attacked, distance(centre_, {found->witness->begin(), found->witness->end()}));
     }
   }
 

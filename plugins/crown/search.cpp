@@ -203,7 +203,8 @@ class Search {
       end_ = End::violated;
       return;
     }
-    if (!may_continue_()) end_ = End::out_of_time;
+    End none = End::proven;
+    if (!may_continue_()) end_.compare_exchange_strong(none, End::out_of_time);
     const std::lock_guard lock(mutex_);
     unshown_ = unshown_ || answer.end == SecondLook::End::unshown;
     blurred_ = blurred_ || answer.end == SecondLook::End::blurred;

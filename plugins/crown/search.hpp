@@ -17,7 +17,7 @@ struct SearchOptions {
   BranchOptions branching;
   Effort first{.iterations = 40, .alpha_rate = 0.3F, .beta_rate = 0.1F, .decay = 0.97F};  ///< for the whole box
   Effort effort{.iterations = 4, .alpha_rate = 0.1F, .beta_rate = 0.1F};                  ///< for every domain
-  Effort leaf{.iterations = 200,
+  Effort leaf{.iterations = 60,
               .alpha_rate = 0.2F,
               .beta_rate = 0.3F,
               .decay = 0.97F,

@@ -17,8 +17,8 @@ namespace {
 using Answer = SecondLook::Answer;
 using End = SecondLook::End;
 
-/// Numbers that a linear program of doubles may have: some seconds of work, some hundred megabytes.
-constexpr std::size_t kLargest = std::size_t{1} << 24;
+/// Numbers that a linear program in double may have: some seconds of work, some ten megabytes.
+constexpr std::size_t kMostDoubles = std::size_t{1} << 22;
 
 /// A sum of goals minus their thresholds, each with a weight >= 0, and what rounding has done to it.
 struct WeightedGoals {
@@ -62,13 +62,13 @@ double certified(const Root& root, const PartLines& part, const WeightedGoals& s
 /// One leaf on its way to an answer.
 class Leaf {
  public:
-  Leaf(LeafQuestion question, std::size_t which, const InputTrial& trial, const MayContinue& may_continue)
-      : question_(std::move(question)), which_(which), trial_(trial), may_continue_(may_continue) {}
+  Leaf(LeafQuestion question, std::size_t which, const InputTrial& trial)
+      : question_(std::move(question)), which_(which), trial_(trial) {}
 
   Answer decide() {
     if (!question_.part.exact()) return {};
     if (const auto answer = in_double()) return *answer;
-    if (!may_continue_() || question_.numbers == nullptr || !question_.numbers->all_rational()) return {};
+    if (!question_.may_continue() || question_.numbers == nullptr || !question_.numbers->usable()) return {};
     return in_rationals();
   }
 
@@ -76,11 +76,11 @@ class Leaf {
   std::optional<Answer> in_double() {
     Ranges<double> box;
     for (const auto& [low, high] : root().relaxation.bounds(0)) box.emplace_back(low, high);
-    auto program = leaf_program<double>(question_, box, kLargest);
+    auto program = leaf_program<double>(question_, box, kMostDoubles);
     if (!program) return std::nullopt;
     const std::vector<double> scale = rescale(program->constraints);
     CubeProgram<double> cube(program->objective, program->constraints);
-    const auto end = cube.solve(may_continue_);
+    const auto end = cube.solve(question_.may_continue);
     if (end == CubeProgram<double>::End::stopped) return std::nullopt;
     std::vector<double> weights = cube.weights();
     for (std::size_t i = 0; i < weights.size(); ++i) weights[i] *= scale[i];
@@ -96,10 +96,10 @@ class Leaf {
   }
 
   Answer in_rationals() const {
-    const auto program = leaf_program<Rational>(question_, real_box(), kLargest);
+    const auto program = leaf_program<Rational>(question_, real_box(), kMostRationals);
     if (!program) return {};
     CubeProgram<Rational> cube(program->objective, program->constraints);
-    const auto end = cube.solve(may_continue_);
+    const auto end = cube.solve(question_.may_continue);
     if (end == CubeProgram<Rational>::End::stopped) return {};
     const bool empty = end == CubeProgram<Rational>::End::empty;
     if (empty || cube.least() > 0) {
@@ -109,7 +109,7 @@ class Leaf {
       const Rational bound = empty ? cube.lack() : cube.least();
       return {End::refuted, weight > 0 ? at_most(bound / weight) : HUGE_VAL};
     }
-    switch (search_witness(question_, which_, trial_, may_continue_)) {
+    switch (search_witness(question_, which_, trial_)) {
       case Found::taken:
         return {End::shown, 0};
       case Found::nothing:
@@ -117,7 +117,7 @@ class Leaf {
       case Found::missed:
         break;
     }
-    return {may_continue_() ? End::unshown : End::open, 0};
+    return {question_.may_continue() ? End::unshown : End::open, 0};
   }
 
   /// The box that a proof is to be about.
@@ -151,7 +151,6 @@ class Leaf {
   LeafQuestion question_;
   std::size_t which_;
   const InputTrial& trial_;
-  const MayContinue& may_continue_;
 };
 
 }  // namespace
@@ -169,8 +168,8 @@ Answer SecondLook::decide(const Domain& leaf) const {
   for (std::size_t g = 0; g < goals_.size(); ++g) {
     if (g != leaf.goal && case_of_[g] == case_of_[leaf.goal]) goals.push_back(&goals_[g]);
   }
-  LeafQuestion question{root_, leaf, std::move(goals), {root_, leaf}, trial_.numbers};
-  return Leaf(std::move(question), case_of_[leaf.goal], trial_, may_continue_).decide();
+  LeafQuestion question{root_, leaf, std::move(goals), {root_, leaf}, trial_.numbers, may_continue_};
+  return Leaf(std::move(question), case_of_[leaf.goal], trial_).decide();
 }
 
 }  // namespace espalier::crown

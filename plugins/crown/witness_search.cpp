@@ -45,9 +45,7 @@ std::optional<std::vector<Rational>> settle(const LeafProgram<Rational>& program
 
 }  // namespace
 
-Found search_witness(const LeafQuestion& question, std::size_t which, const InputTrial& trial,
-                     const MayContinue& may_continue) {
-  constexpr std::size_t kLargest = std::size_t{1} << 20;
+Found search_witness(const LeafQuestion& question, std::size_t which, const InputTrial& trial) {
   constexpr std::size_t kMostVarying = 24;
   std::vector<Goal> limits;
   for (const Goal* g : question.goals) {
@@ -61,10 +59,10 @@ Found search_witness(const LeafQuestion& question, std::size_t which, const Inpu
     if (!(trial.box.low[k] <= trial.box.high[k])) return Found::missed;  // reals, but no double
     box.emplace_back(trial.box.low[k], trial.box.high[k]);
   }
-  const auto program = leaf_program<Rational>(about, box, kLargest);
+  const auto program = leaf_program<Rational>(about, box, kMostRationals);
   if (!program) return Found::missed;
   CubeProgram<Rational> cube(program->objective, program->constraints);
-  const auto end = cube.solve(may_continue);
+  const auto end = cube.solve(question.may_continue);
   if (end == CubeProgram<Rational>::End::stopped) return Found::missed;
   if (end == CubeProgram<Rational>::End::empty || cube.least() > 0) return Found::nothing;
   if (trial.look(which, program->input(cube.point()))) return Found::taken;
@@ -74,7 +72,7 @@ Found search_witness(const LeafQuestion& question, std::size_t which, const Inpu
   for (Rational& f : rows.back().factors) f = -f;
   rows.back().constant = -rows.back().constant;
   for (const Choice choose : {middle, simplest}) {
-    const auto point = settle(*program, rows, choose, may_continue);
+    const auto point = settle(*program, rows, choose, question.may_continue);
     if (point && trial.look(which, program->input(*point))) return Found::taken;
   }
   return Found::missed;

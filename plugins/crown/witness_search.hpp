@@ -17,8 +17,7 @@ enum class Found : std::uint8_t {
 
 /// Looks for an input in doubles at which all goals of a case fail, in a part where the network is linear: the lowest
 /// point; then, when few inputs vary, coordinate by coordinate one that leaves the others room, in two ways. There may
-/// be none: a single point of rational numbers is no double. Needs: all numbers are ratios.
-Found search_witness(const LeafQuestion& question, std::size_t which, const InputTrial& trial,
-                     const MayContinue& may_continue);
+/// be none: a single point of rational numbers is no double. Needs: usable numbers.
+Found search_witness(const LeafQuestion& question, std::size_t which, const InputTrial& trial);
 
 }  // namespace espalier::crown

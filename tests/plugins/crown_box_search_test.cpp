@@ -143,11 +143,6 @@ Network scaled_dense(const std::vector<std::int64_t>& widths, std::mt19937& rand
   return builder.build();
 }
 
-std::string cases_folder() {
-  const char* folder = std::getenv("ESPALIER_CASES");
-  return folder == nullptr ? std::string() : std::string(folder);
-}
-
 }  // namespace
 
 TEST_CASE("bounds on goals hold for ten thousand inputs") {

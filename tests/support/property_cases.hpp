@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -13,6 +14,12 @@
 #include "crown/goal.hpp"
 
 namespace espalier::testing {
+
+/// The folder of published cases; empty without one.
+inline std::string cases_folder() {
+  const char* folder = std::getenv("ESPALIER_CASES");
+  return folder == nullptr ? std::string() : std::string(folder);
+}
 
 /// What has to be refuted in one box of a property. Needs: factors that are floats, as +1 and -1 are.
 inline std::vector<crown::Case> cases_in(const Property& property, std::size_t box) {
