@@ -30,6 +30,15 @@ void add_store(CLI::App& command, Options& o) {
       ->type_name("DIR");
 }
 
+/// Of a command that names no pipeline.
+void add_store_nearby(CLI::App& command, Options& o) {
+  command
+      .add_option("--store", o.store,
+                  "where results are kept (default: $ESPALIER_STORE, else .espalier here, else that of the only folder "
+                  "here that has one)")
+      ->type_name("DIR");
+}
+
 void add_plugin_path(CLI::App& command, Options& o) {
   command.add_option("--plugin-path", o.plugin_path, "a plugin library, or a folder of them; may be repeated")
       ->type_name("PATH");
@@ -104,9 +113,10 @@ void add_reference_commands(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* schema = add(app, "schema", "print the JSON Schema of pipelines for editors", schema_command, chosen);
   schema->add_option("-o,--output", o.output, "file to write (default: stdout)")->type_name("FILE");
   add_plugin_path(*schema, o);
-  add_plugin_path(*add(app, "doctor", "look at machine, libraries, data and store; say what to do about each",
-                       doctor_command, chosen),
-                  o);
+  CLI::App* doctor = add(app, "doctor", "look at machine, libraries, data and store; say what to do about each",
+                         doctor_command, chosen);
+  add_store_nearby(*doctor, o);
+  add_plugin_path(*doctor, o);
   CLI::App* fresh = app.add_subcommand("new", "start something of your own");
   fresh->require_subcommand(1);
   CLI::App* plugin = add(*fresh, "plugin", "a plugin that builds and passes its own test", new_plugin_command, chosen);
@@ -126,7 +136,7 @@ void add_record_commands(CLI::App& app, Options& o, Command& chosen) {
       ->expected(2)
       ->option_text(" ");
   for (CLI::App* command : {show, runs, diff}) {
-    add_store(*command, o);
+    add_store_nearby(*command, o);
     add_plugin_path(*command, o);
   }
 }
@@ -150,7 +160,7 @@ void add_store_commands(CLI::App& app, Options& o, Command& chosen) {
       add(*store, "import", "copy all runs and results of another store into this one", store_import_command, chosen);
   from->add_option("DIR", o.folder, "the other store")->required()->option_text(" ");
   for (CLI::App* command : {ls, verify, gc, to, from}) {
-    add_store(*command, o);
+    add_store_nearby(*command, o);
     add_plugin_path(*command, o);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "core/text.hpp"
 #include "session.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -47,7 +48,7 @@ cache::RunRecord find_run(Workshop& workshop, const std::string& wanted) {
 }
 
 int runs_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   if (!options.run.empty()) {
     print_run(find_run(workshop, options.run));
     return kOk;

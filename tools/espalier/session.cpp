@@ -2,7 +2,6 @@
 #include "session.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "core/blas.hpp"
 #include "core/machine.hpp"
 #include "core/text.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -83,27 +83,23 @@ std::string pipeline_text(core::Disk& disk, const std::string& file) {
 
 }  // namespace
 
-core::Path store_root(const Options& options, const core::Path& beside) {
-  if (!options.store.empty()) return options.store;
-  if (const char* from_environment = std::getenv("ESPALIER_STORE"); from_environment && *from_environment) {
-    return from_environment;
-  }
-  return beside / ".espalier";
+Workshop::Workshop(const Options& options, const core::Path& store_folder)
+    : refused(plugin::load_plugins(plugin::search_path(options.plugin_path), registry)),
+      store(disk, store_folder, registry),
+      runs(disk, store_folder) {}
+
+bool Workshop::has_store() {
+  return disk.stat(store.root() / "actions") || disk.stat(store.root() / "runs");
 }
 
-Workshop::Workshop(const Options& options, const core::Path& beside)
-    : refused(plugin::load_plugins(plugin::search_path(options.plugin_path), registry)),
-      store(disk, store_root(options, beside), registry),
-      runs(disk, store_root(options, beside)) {}
-
 void Workshop::say_when_empty() {
-  if (!disk.list(store.root()).empty()) return;
+  if (has_store()) return;
   fmt::print(stderr, "note: there is no store '{}' yet; a run makes one, and --store names another\n",
              store.root().string());
 }
 
 Session::Session(const Options& options, const core::Path& folder)
-    : workshop(options, folder), lanes(run::default_lanes(options.jobs)) {
+    : workshop(options, store_beside(options, folder)), lanes(run::default_lanes(options.jobs)) {
   surroundings.machine = core::numeric_surroundings();
   surroundings.blas = [] { return core::blas().version; };
   surroundings.trust_binary = options.trust == "binary";

@@ -8,6 +8,7 @@
 
 #include "core/text.hpp"
 #include "session.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -98,7 +99,7 @@ void show(Workshop& workshop, const Found& found) {
 }  // namespace
 
 int show_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   auto found = outputs_of_node(workshop, options.artifact);
   if (found.empty()) found = outputs_by_digest(workshop, options.artifact);
   if (found.empty()) {

@@ -8,17 +8,18 @@
 
 #include "core/text.hpp"
 #include "session.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
 
 std::string newest_run_of(Workshop& workshop, const std::string& file) {
   const auto text = workshop.disk.read(file);
-  if (!text) throw Error(Code::missing, fmt::format("there is no pipeline '{}'", file), "check the path after --keep");
+  if (!text) throw Error(Code::request, fmt::format("there is no pipeline '{}'", file), "check the path after --keep");
   Diagnostics findings;
   const auto document = pipeline::Document::parse(file, *text, findings);
   if (const auto latest = workshop.runs.latest(document.name())) return latest->id;
-  throw Error(Code::missing, fmt::format("pipeline '{}' ('{}') has no run in this store", document.name(), file),
+  throw Error(Code::request, fmt::format("pipeline '{}' ('{}') has no run in this store", document.name(), file),
               "leave it out of --keep, or run it first");
 }
 
@@ -56,7 +57,7 @@ Live live_results(Workshop& workshop, const std::vector<std::string>& keep) {
 }  // namespace
 
 int store_list_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   workshop.say_when_empty();
   auto entries = workshop.store.list();
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
@@ -72,8 +73,11 @@ int store_list_command(const Options& options) {
 }
 
 int store_verify_command(const Options& options) {
-  Workshop workshop(options);
-  workshop.say_when_empty();
+  Workshop workshop(options, store_nearby(options));
+  if (!workshop.has_store()) {
+    throw Error(Code::request, fmt::format("there is no store '{}' to verify", workshop.store.root().string()),
+                "a run makes one, and --store names another");
+  }
   const auto summary = workshop.store.verify();
   for (const auto& problem : summary.problems) fmt::print("{}: {}\n", problem.file.string(), problem.text);
   fmt::print("{} artifacts and {} records, {}: {}\n", summary.objects, summary.actions,
@@ -85,7 +89,7 @@ int store_verify_command(const Options& options) {
 }
 
 int store_gc_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   workshop.say_when_empty();
   const Live live = live_results(workshop, options.keep);
   const auto garbage = workshop.store.garbage(live.keys, live.made_since_ns);
@@ -127,7 +131,7 @@ int say_copied(const cache::Store::Copied& copied, std::size_t runs, const core:
 }  // namespace
 
 int store_export_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   workshop.say_when_empty();
   cache::Store to(workshop.disk, options.folder, workshop.registry);
   cache::RunLog runs(workshop.disk, options.folder);
@@ -145,13 +149,13 @@ int store_export_command(const Options& options) {
 }
 
 int store_import_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   cache::Store from(workshop.disk, options.folder, workshop.registry);
   cache::RunLog runs(workshop.disk, options.folder);
   const std::set<Digest> keys = from.keys();
   const auto ids = runs.ids();
   if (keys.empty() && ids.empty()) {
-    throw Error(Code::missing, fmt::format("'{}' is no store: no result and no run is in it", options.folder),
+    throw Error(Code::request, fmt::format("'{}' is no store: no result and no run is in it", options.folder),
                 "give a folder that 'espalier store export' made, or the .espalier folder of another machine");
   }
   const auto copied = workshop.store.take_from(from, keys);
