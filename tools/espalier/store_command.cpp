@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "counted.hpp"
 #include "session.hpp"
 #include "store_place.hpp"
 
@@ -67,7 +68,7 @@ int store_list_command(const Options& options) {
     fmt::print("{}  {:<10} {:>9}  {}\n", e.content.brief(), e.kind, core::bytes_text(static_cast<double>(e.bytes)),
                e.made_by.empty() ? "(no action names it)" : e.made_by);
   }
-  fmt::print("{} artifacts, {} in '{}'\n", entries.size(), core::bytes_text(static_cast<double>(total)),
+  fmt::print("{}, {} in '{}'\n", counted(entries.size(), "artifact"), core::bytes_text(static_cast<double>(total)),
              workshop.store.root().string());
   return kOk;
 }
@@ -80,9 +81,9 @@ int store_verify_command(const Options& options) {
   }
   const auto summary = workshop.store.verify();
   for (const auto& problem : summary.problems) fmt::print("{}: {}\n", problem.file.string(), problem.text);
-  fmt::print("{} artifacts and {} records, {}: {}\n", summary.objects, summary.actions,
+  fmt::print("{} and {}, {}: {}\n", counted(summary.objects, "artifact"), counted(summary.actions, "record"),
              core::bytes_text(static_cast<double>(summary.bytes)),
-             summary.problems.empty() ? "all as they should be" : fmt::format("{} problems", summary.problems.size()));
+             summary.problems.empty() ? "all as they should be" : counted(summary.problems.size(), "problem"));
   if (summary.problems.empty()) return kOk;
   fmt::print(stderr, "make it again with: espalier run PIPELINE; what is damaged counts as not there from now on\n");
   return kFailed;
@@ -96,12 +97,12 @@ int store_gc_command(const Options& options) {
   for (const auto& file : garbage.files) fmt::print("{}\n", file.string());
   const std::string size = core::bytes_text(static_cast<double>(garbage.bytes));
   if (!options.yes) {
-    fmt::print(stderr, "{} files, {} could go; nothing was removed: say --yes to remove them\n", garbage.files.size(),
-               size);
+    fmt::print(stderr, "{}, {} could go; nothing was removed: say --yes to remove them\n",
+               counted(garbage.files.size(), "file"), size);
     return kOk;
   }
   workshop.store.remove(garbage);
-  fmt::print(stderr, "removed {} files, {}\n", garbage.files.size(), size);
+  fmt::print(stderr, "removed {}, {}\n", counted(garbage.files.size(), "file"), size);
   return kOk;
 }
 
@@ -120,9 +121,10 @@ std::vector<cache::RunRecord> chosen_runs(Workshop& workshop, const std::vector<
 
 int say_copied(const cache::Store::Copied& copied, std::size_t runs, const core::Path& where) {
   for (const auto& problem : copied.problems) fmt::print(stderr, "{}: {}\n", problem.file.string(), problem.text);
-  fmt::print("{} results ({} artifacts, {}) and {} runs copied to '{}'; {} results were there already\n",
-             copied.results, copied.objects, core::bytes_text(static_cast<double>(copied.bytes)), runs, where.string(),
-             copied.known);
+  fmt::print("{} ({}, {}) and {} copied to '{}'; {} there already\n", counted(copied.results, "result"),
+             counted(copied.objects, "artifact"), core::bytes_text(static_cast<double>(copied.bytes)),
+             counted(runs, "run"), where.string(),
+             copied.known == 1 ? "1 result was" : fmt::format("{} results were", copied.known));
   if (copied.problems.empty()) return kOk;
   fmt::print(stderr, "what is damaged was left out; a run of its pipeline makes it again\n");
   return kFailed;
