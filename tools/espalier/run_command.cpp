@@ -195,7 +195,7 @@ Summary execute(Session& session, run::Resolution resolution, const Options& opt
                    session.run_options, std::move(resolution), observers, signals.token());
 
   if (const auto& problem = events.problem()) {
-    fmt::print(stderr, "warning: what happened in the run is not all written down: {}; the results are not affected\n",
+    fmt::print(stderr, "warning: what happened in this run is not written down: {}; its results are not affected\n",
                *problem);
   }
   record.outcome = report.interrupted ? "interrupted" : exit_code_of(report) == kOk ? "ok" : "failed";
