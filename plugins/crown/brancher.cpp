@@ -135,6 +135,7 @@ void Brancher::bound_group(std::span<Domain> domains, const Effort& effort, Doma
     const double bound = bounder_.bound(static_cast<int>(l)) - thresholds[l];
     if (!(bound < d.bound)) d.loss = bounder_.loss(static_cast<int>(l));
     d.bound = std::max(d.bound, bound);
+    d.narrow = d.bound + static_cast<double>(d.loss) <= 0 ? 0 : d.narrow + 1;
     if (d.bound > 0) {
       closed_bound_ = std::min(closed_bound_, d.bound);
       continue;

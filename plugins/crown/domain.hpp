@@ -27,9 +27,13 @@ struct Domain {
   std::vector<std::uint16_t> slopes;                       ///< of all neurons, see packed()
   std::array<std::int32_t, kMostCandidates> candidates{};  ///< neurons to split next, the most promising first
   int candidate_count = 0;
+  int narrow = 0;  ///< how many bounds in a row, of it and of those it was split from, failed by less than their loss
 
   /// Slopes are kept in units of 1 / 65535: every slope in [0, 1] is sound, and memory is what domains cost.
-  static std::uint16_t packed(float slope) { return static_cast<std::uint16_t>(std::lround(slope * 65535.0F)); }
+  /// Any slope is sound, so one that is not a number becomes 0.
+  static std::uint16_t packed(float slope) {
+    return slope > 0 ? static_cast<std::uint16_t>(std::lround(slope * 65535.0F)) : std::uint16_t{0};
+  }
   static float unpacked(std::uint16_t slope) { return static_cast<float>(slope) / 65535.0F; }
 };
 using Domains = std::vector<Domain>;

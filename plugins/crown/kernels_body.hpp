@@ -80,33 +80,45 @@ void diagonal(int n, const float* factor, const float* x, float* y, bool add) {
   }
 }
 
+// A register of lanes at a time, so that what is summed over elements stays there.
+typedef double DoubleRegister __attribute__((vector_size(kWidth * sizeof(double)), aligned(kWidth * sizeof(float))));
+
+inline Register magnitude(Register x) {
+  return x < 0 ? -x : x;
+}
+
 void relu_back(int n, const float* a, const Relaxed& relu, const double* bias, const float* slack, float* p,
                double* constant, float* error) {
-  for (int i = 0; i < n; ++i) {
-    const long at = static_cast<long>(i) * kLaneCount;
-    const float* __restrict low = relu.low + at;
-    const float* __restrict high = relu.high + at;
-    const float* __restrict offset = relu.offset + at;
-    const float* __restrict beta = relu.beta + at;
-    const float* __restrict in = a + at;
-    float* __restrict out = p + at;
-    for (int l = 0; l < kLaneCount; ++l) {
-      out[l] = in[l] * (in[l] >= 0 ? low[l] : high[l]) - beta[l];
-      error[l] += __builtin_fabsf(out[l]) * slack[i];
+  for (int lane = 0; lane < kLaneCount; lane += kWidth) {
+    Register errors = load(error + lane);
+    DoubleRegister constants = *reinterpret_cast<DoubleRegister*>(constant + lane);
+    for (int i = 0; i < n; ++i) {
+      const long at = static_cast<long>(i) * kLaneCount + lane;
+      const Register in = load(a + at);
+      const Register out = in * (in >= 0 ? load(relu.low + at) : load(relu.high + at)) - load(relu.beta + at);
+      store(p + at, out);
+      errors += magnitude(out) * slack[i];
+      const Register negative = in < 0 ? in : Register{};
+      constants += __builtin_convertvector(negative, DoubleRegister) *
+                       __builtin_convertvector(load(relu.offset + at), DoubleRegister) +
+                   __builtin_convertvector(out, DoubleRegister) * bias[i];
     }
-    const double b = bias[i];
-    for (int l = 0; l < kLaneCount; ++l) {
-      const float negative = in[l] < 0 ? in[l] : 0.0F;
-      constant[l] += static_cast<double>(negative) * static_cast<double>(offset[l]) + static_cast<double>(out[l]) * b;
-    }
+    store(error + lane, errors);
+    *reinterpret_cast<DoubleRegister*>(constant + lane) = constants;
   }
 }
 
 void affine_back(int n, const float* p, const double* bias, const float* slack, double* constant, float* error) {
-  for (int i = 0; i < n; ++i, p += kLaneCount) {
-    const double b = bias[i];
-    for (int l = 0; l < kLaneCount; ++l) error[l] += __builtin_fabsf(p[l]) * slack[i];
-    for (int l = 0; l < kLaneCount; ++l) constant[l] += static_cast<double>(p[l]) * b;
+  for (int lane = 0; lane < kLaneCount; lane += kWidth) {
+    Register errors = load(error + lane);
+    DoubleRegister constants = *reinterpret_cast<DoubleRegister*>(constant + lane);
+    for (int i = 0; i < n; ++i) {
+      const Register in = load(p + static_cast<long>(i) * kLaneCount + lane);
+      errors += magnitude(in) * slack[i];
+      constants += __builtin_convertvector(in, DoubleRegister) * bias[i];
+    }
+    store(error + lane, errors);
+    *reinterpret_cast<DoubleRegister*>(constant + lane) = constants;
   }
 }
 
@@ -114,20 +126,22 @@ void affine_back(int n, const float* p, const double* bias, const float* slack, 
 template <bool kShared>
 void concretise_any(int n, const float* a, const float* centre, const float* radius, float* x, double* total) {
   constexpr int kGroup = 8;
-  for (int begin = 0; begin < n; begin += kGroup) {
-    const int end = begin + kGroup < n ? begin + kGroup : n;
-    float sum[kLaneCount] = {};
-    for (int i = begin; i < end; ++i) {
-      const long at = static_cast<long>(i) * kLaneCount;
-      for (int l = 0; l < kLaneCount; ++l) {
-        const float c = kShared ? centre[i] : centre[at + l];
-        const float r = kShared ? radius[i] : radius[at + l];
-        const float v = a[at + l];
-        x[at + l] = v > 0 ? c - r : v < 0 ? c + r : c;
-        sum[l] += v * c - __builtin_fabsf(v) * r;
+  for (int lane = 0; lane < kLaneCount; lane += kWidth) {
+    DoubleRegister totals = *reinterpret_cast<DoubleRegister*>(total + lane);
+    for (int begin = 0; begin < n; begin += kGroup) {
+      const int end = begin + kGroup < n ? begin + kGroup : n;
+      Register sum{};
+      for (int i = begin; i < end; ++i) {
+        const long at = static_cast<long>(i) * kLaneCount + lane;
+        const Register c = kShared ? Register{} + centre[i] : load(centre + at);
+        const Register r = kShared ? Register{} + radius[i] : load(radius + at);
+        const Register v = load(a + at);
+        store(x + at, v > 0 ? c - r : v < 0 ? c + r : c);
+        sum += v * c - magnitude(v) * r;
       }
+      totals += __builtin_convertvector(sum, DoubleRegister);
     }
-    for (int l = 0; l < kLaneCount; ++l) total[l] += static_cast<double>(sum[l]);
+    *reinterpret_cast<DoubleRegister*>(total + lane) = totals;
   }
 }
 
@@ -163,35 +177,41 @@ void relu_gradient(int n, const float* a, const float* z, float* p) {
   for (long i = 0; i < size; ++i) p[i] = z[i] > 0 ? a[i] : 0.0F;
 }
 
-inline float adam(float gradient, float& first, float& second, const Ascent& by) {
-  first = by.first_decay * first + (1 - by.first_decay) * gradient;
-  second = by.second_decay * second + (1 - by.second_decay) * gradient * gradient;
-  return first * by.first_correction / (__builtin_sqrtf(second * by.second_correction) + 1e-12F);
+inline Register root(Register x) {
+  Register y;
+  for (int l = 0; l < kWidth; ++l) y[l] = __builtin_sqrtf(x[l]);
+  return y;
 }
 
-void ascend(int n, const float* a, const float* z, const Relaxed& relu, const Moments& moments, const Ascent& by,
+inline Register adam(Register gradient, float* first, float* second, const Ascent& by) {
+  const Register mean = by.first_decay * load(first) + (1 - by.first_decay) * gradient;
+  const Register square = by.second_decay * load(second) + (1 - by.second_decay) * gradient * gradient;
+  store(first, mean);
+  store(second, square);
+  return mean * by.first_correction / (root(square * by.second_correction) + 1e-12F);
+}
+
+void ascend(int n, const float* a, const float* z, const Relaxed& relu, const Moments& moments, const Ascent& ascent,
             bool multipliers) {
-  float* __restrict low = relu.low;
-  const float* __restrict high = relu.high;
-  const float* __restrict sign = relu.sign;
-  float* __restrict beta = relu.beta;
-  float* __restrict low_first = moments.low_first;
-  float* __restrict low_second = moments.low_second;
-  float* __restrict beta_first = moments.beta_first;
-  float* __restrict beta_second = moments.beta_second;
+  const Ascent by = ascent;
+  const Register zero{};
+  const Register one = zero + 1;
   const long size = static_cast<long>(n) * kLaneCount;
-  for (long i = 0; i < size; ++i) {
+  for (long i = 0; i < size; i += kWidth) {
     // Only a neuron that is neither fixed nor split has a slope strictly between 0 and 1 above it.
-    const bool free = high[i] > 0 && high[i] < 1;
-    const float up = low[i] + by.alpha_rate * adam(a[i] > 0 ? a[i] * z[i] : 0.0F, low_first[i], low_second[i], by);
-    const float clamped = up < 0 ? 0.0F : up > 1 ? 1.0F : up;
-    low[i] = free ? clamped : low[i];
+    const Register high = load(relu.high + i);
+    const Register low = load(relu.low + i);
+    const Register in = load(a + i);
+    const Register gradient = in > 0 ? in * load(z + i) : zero;
+    const Register up = low + by.alpha_rate * adam(gradient, moments.low_first + i, moments.low_second + i, by);
+    const Register clamped = up < 0 ? zero : (up > 1 ? one : up);
+    store(relu.low + i, (high > 0) & (high < 1) ? clamped : low);
   }
-  if (!multipliers) return;
-  for (long i = 0; i < size; ++i) {
-    const float step = by.beta_rate * adam(-sign[i] * z[i], beta_first[i], beta_second[i], by);
-    const float size_up = sign[i] * beta[i] + step;
-    beta[i] = size_up > 0 ? sign[i] * size_up : 0.0F;
+  for (long i = 0; multipliers && i < size; i += kWidth) {
+    const Register sign = load(relu.sign + i);
+    const Register step = by.beta_rate * adam(-sign * load(z + i), moments.beta_first + i, moments.beta_second + i, by);
+    const Register size_up = sign * load(relu.beta + i) + step;
+    store(relu.beta + i, size_up > 0 ? sign * size_up : zero);
   }
 }
 

@@ -35,8 +35,6 @@ class SecondLook {
   /// A certified lower bound of a domain's goal minus its threshold, in double with the domain's slopes and
   /// multipliers.
   double bound(const Domain& domain) const;
-  /// Whether a bound in float is so close to 0 that double may tell.
-  static bool helps(const Domain& domain) { return !(domain.bound + static_cast<double>(domain.loss) <= 0); }
 
   /// Decides a part of the box where every neuron has a known phase: there the network is linear, and a linear program
   /// tells whether all goals of a case can fail. First in double, where its multipliers make a certified bound; when

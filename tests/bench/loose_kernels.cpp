@@ -16,29 +16,40 @@ namespace {
 
 bool rigorous = true;
 
+constexpr int kWidth = ESPALIER_BENCH_WIDTH;
+typedef float Register __attribute__((vector_size(kWidth * sizeof(float))));
+typedef double DoubleRegister __attribute__((vector_size(kWidth * sizeof(double)), aligned(kWidth * sizeof(float))));
+
+Register load(const float* p) {
+  return *reinterpret_cast<const Register*>(p);
+}
+
 void relu_back(int n, const float* a, const Relaxed& relu, const double* bias, const float*, float* p, double* constant,
                float*) {
-  for (int i = 0; i < n; ++i) {
-    const long at = static_cast<long>(i) * kLanes;
-    const float* __restrict low = relu.low + at;
-    const float* __restrict high = relu.high + at;
-    const float* __restrict offset = relu.offset + at;
-    const float* __restrict beta = relu.beta + at;
-    const float* __restrict in = a + at;
-    float* __restrict out = p + at;
-    for (int l = 0; l < kLanes; ++l) out[l] = in[l] * (in[l] >= 0 ? low[l] : high[l]) - beta[l];
-    const double b = bias[i];
-    for (int l = 0; l < kLanes; ++l) {
-      const float negative = in[l] < 0 ? in[l] : 0.0F;
-      constant[l] += static_cast<double>(negative) * static_cast<double>(offset[l]) + static_cast<double>(out[l]) * b;
+  for (int lane = 0; lane < kLanes; lane += kWidth) {
+    DoubleRegister constants = *reinterpret_cast<DoubleRegister*>(constant + lane);
+    for (int i = 0; i < n; ++i) {
+      const long at = static_cast<long>(i) * kLanes + lane;
+      const Register in = load(a + at);
+      const Register out = in * (in >= 0 ? load(relu.low + at) : load(relu.high + at)) - load(relu.beta + at);
+      *reinterpret_cast<Register*>(p + at) = out;
+      const Register negative = in < 0 ? in : Register{};
+      constants += __builtin_convertvector(negative, DoubleRegister) *
+                       __builtin_convertvector(load(relu.offset + at), DoubleRegister) +
+                   __builtin_convertvector(out, DoubleRegister) * bias[i];
     }
+    *reinterpret_cast<DoubleRegister*>(constant + lane) = constants;
   }
 }
 
 void affine_back(int n, const float* p, const double* bias, const float*, double* constant, float*) {
-  for (int i = 0; i < n; ++i, p += kLanes) {
-    const double b = bias[i];
-    for (int l = 0; l < kLanes; ++l) constant[l] += static_cast<double>(p[l]) * b;
+  for (int lane = 0; lane < kLanes; lane += kWidth) {
+    DoubleRegister constants = *reinterpret_cast<DoubleRegister*>(constant + lane);
+    for (int i = 0; i < n; ++i) {
+      const Register in = load(p + static_cast<long>(i) * kLanes + lane);
+      constants += __builtin_convertvector(in, DoubleRegister) * bias[i];
+    }
+    *reinterpret_cast<DoubleRegister*>(constant + lane) = constants;
   }
 }
 

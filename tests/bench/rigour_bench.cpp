@@ -73,7 +73,7 @@ std::vector<std::string> open_questions(const std::string& folder, const std::st
   for (std::string line; std::getline(list, line);) {
     const auto first = line.find(',');
     const auto second = line.find(',', first + 1);
-    if (line.find(network + ".onnx,") == std::string::npos || !line.ends_with(",open")) continue;
+    if (line.find(network + ".onnx,") == std::string::npos || line.find(",open") == std::string::npos) continue;
     files.push_back(folder + "/" + line.substr(first + 1, second - first - 1) + ".gz");
   }
   return files;
