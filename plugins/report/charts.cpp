@@ -57,7 +57,7 @@ class Chart {
     }
     rows_ = distinct(points_, "row");
     const auto panels = static_cast<int>(panels_.size());
-    const int alone = facets_ > 1 && !has_rows() ? 430 : 560;
+    const int alone = facets_ > 1 ? 420 : 560;  // two facets beside each other
     width_ = panels == 1 ? alone : std::max(130, (kPageWidth - kGap * (panels - 1)) / panels);
     height_ = has_rows() ? static_cast<int>(rows_.size()) * row_height() : panels == 1 ? 260 : 200;
   }
@@ -102,7 +102,7 @@ class Chart {
   static Json config() {
     return Json::parse(R"({"axis": {"labelColor": "currentColor", "titleColor": "currentColor",
       "domainColor": "currentColor", "tickColor": "currentColor", "gridColor": "currentColor", "gridOpacity": 0.15,
-      "labelLimit": 260, "labelOverlap": true},
+      "labelLimit": 260, "labelOverlap": true, "titlePadding": 8},
       "legend": {"labelColor": "currentColor", "titleColor": "currentColor", "labelLimit": 300, "orient": "top",
         "columns": 5, "symbolStrokeWidth": 2},
       "title": {"color": "currentColor", "fontSize": 11, "fontWeight": "bold", "anchor": "start", "offset": 4}})");

@@ -29,6 +29,8 @@ th { background: var(--band); color: var(--soft); font-weight: 600; white-space:
   vertical-align: bottom; line-height: 1.25; }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 tbody tr:hover td { background: var(--band); }
+.dense { font-size: .82rem; }
+.dense th, .dense td { padding: .25rem .45rem; }
 .number { text-align: right; }
 .group { text-align: center; }
 .begin { border-left: 1px solid var(--line); }
@@ -50,6 +52,8 @@ svg { max-width: 100%; height: auto; }
 @media print { body { max-width: none; padding: 0; } .wide { overflow: visible; max-height: none; border: 0; }
   thead { position: static; } }
 )";
+
+constexpr std::size_t kWidest = 10;  // columns that fit on a page in letters of normal size
 
 std::string_view look_of(const ResultTable& result, std::size_t column) {
   const bool first = column == 0 || result.groups[column] != result.groups[column - 1];
@@ -83,7 +87,8 @@ std::string html_paragraphs(std::string_view text) {
 
 std::string html_table(const ResultTable& result) {
   const Table& table = result.table;
-  std::string out = "<div class=\"wide\"><table>\n<thead>" + heading_row(result.groups) + "<tr>";
+  const std::string_view look = table.columns.size() > kWidest ? " class=\"dense\"" : "";
+  std::string out = fmt::format("<div class=\"wide\"><table{}>\n<thead>{}<tr>", look, heading_row(result.groups));
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     out += fmt::format("<th{}>{}</th>", look_of(result, i), escaped_html(table.columns[i]));
   }

@@ -45,8 +45,7 @@ std::string html_report(const Params& p, Context& ctx, const Findings& findings,
   const Shown shown{.images = static_cast<std::size_t>(p.samples), .versions = static_cast<std::size_t>(p.versions)};
   sections.push_back({"Samples", html_samples(ctx.all("dataset"), ctx.all("instances"), findings, shown)});
   sections.push_back({"How it was computed", std::string(Report::kGraphMark) + "\n"});
-  sections.push_back({"Provenance", "<details open><summary>every result that led here</summary><div class=\"wide\">" +
-                                        std::string(Report::kProvenanceMark) + "</div></details>\n"});
+  sections.push_back({"Provenance", "<div class=\"wide\">" + std::string(Report::kProvenanceMark) + "</div>\n"});
   std::erase_if(sections, [](const Section& section) { return section.body.empty(); });
   return html_page(p.title, html_paragraphs(p.text) + html_sections(sections));
 }

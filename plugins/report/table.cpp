@@ -57,7 +57,7 @@ Comparison comparison_of(const Params& p) {
   for (std::size_t i = 0; i < p.columns.size(); ++i) {
     const bool named = !p.headings.empty() && !p.headings[i].empty();
     out.columns.push_back({.quantity = quantity_of(p.columns[i]),
-                           .heading = named ? p.headings[i] : p.columns[i],
+                           .heading = named ? p.headings[i] : spoken(p.columns[i]),
                            .theirs = p.reference_columns.empty() ? std::string() : p.reference_columns[i]});
   }
   for (const std::string& label : p.where) out.where.insert(label_of(label, "'where'"));
@@ -117,6 +117,7 @@ void run(const Params& p, Context& ctx) {
 
 void describe_table(PluginBuilder& plugin) {
   plugin.stage("table", run)
+      .revision(3)
       .doc(
           "A table of chosen values, a row for each combination of chosen labels, beside the printed numbers of a CSV "
           "file when one is given: ours, theirs, and the difference of the two. Rows are matched by their labels; a "
