@@ -96,7 +96,7 @@ void run(const Params& p, Context& ctx) {
 
 void describe_page(PluginBuilder& plugin) {
   plugin.stage("page", run)
-      .revision(3)
+      .revision(4)
       .doc(
           "Writes what was found as one HTML page without network access, as Markdown, as JSON and as tables in CSV, "
           "Markdown and LaTeX.")
@@ -114,9 +114,11 @@ void describe_page(PluginBuilder& plugin) {
       .inputs<Metrics>("history", "training histories: a series each, a value an epoch")
       .labelled()
       .optional()
-      .inputs<Metrics>("distances",
-                       "series with a value an image, of how far its answer holds: distortion_low and distortion_high "
-                       "of milp.distortion, or any series with 'radius' in its name")
+      .inputs<Metrics>(
+          "distances",
+          "series with a value an image, of how far its answer holds: distortion_low and distortion_high "
+          "of milp.distortion, proven_radius and attacked_radius of crown.radius, or any series with 'radius' in "
+          "its name")
       .labelled()
       .optional()
       .inputs<Dataset>("dataset",

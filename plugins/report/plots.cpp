@@ -180,45 +180,71 @@ Json times_by(const Findings& findings, const View& view, const std::string& siz
   return out;
 }
 
-/// What series of distances to an image's boundary are called.
-std::string distance_name(const std::string& series) {
-  if (series == "distortion_low") return "proven";
-  if (series == "distortion_high") return "found";
-  if (series.find("radius") == series.npos && series.find("distortion") == series.npos) return {};
-  return spoken(series);
+/// A series of distances to an image's boundary, and from which side.
+struct Distances {
+  std::string family;  ///< "" when the series is something else
+  std::string side;
+};
+
+Distances distances_in(const std::string& series) {
+  if (series == "distortion_low") return {"distortion", "proven"};
+  if (series == "distortion_high") return {"distortion", "found"};
+  if (series == "proven_radius") return {"radius", "proven"};
+  if (series == "attacked_radius") return {"radius", "found"};
+  if (series.find("radius") != series.npos) return {"radius", spoken(series)};
+  return {};
 }
 
-/// For every distance, the share of images whose smallest distortion is at most that.
+/// One series of one network.
+struct Distance {
+  const Labels* labels = nullptr;
+  std::size_t index = 0;
+  Distances name;
+  std::vector<double> sorted;
+};
+
+std::vector<Distance> all_distances(const Findings& findings) {
+  std::vector<Distance> out;
+  for (std::size_t i = 0; i < findings.distances.size(); ++i) {
+    const Gathered& g = findings.distances[i];
+    for (const auto& [series, values] : g.as<Metrics>().series) {
+      Distance distance{.labels = &g.labels, .index = i, .name = distances_in(series), .sorted = values};
+      std::erase_if(distance.sorted, [](double value) { return std::isnan(value); });
+      std::ranges::sort(distance.sorted);
+      if (!distance.name.family.empty() && !distance.sorted.empty()) out.push_back(std::move(distance));
+    }
+  }
+  return out;
+}
+
+/// For every distance, the share of images whose smallest distortion is at most that. Each family has facets of its
+/// own.
 Json distances_of(const Findings& findings, const View& view) {
   Json out = Json::array();
+  const auto all = all_distances(findings);
   double last = 0;
-  const auto each = [&](const auto& visit) {
-    for (std::size_t i = 0; i < findings.distances.size(); ++i) {
-      for (const auto& [name, values] : findings.distances[i].template as<Metrics>().series) {
-        if (!distance_name(name).empty() && !values.empty()) visit(i, distance_name(name), values);
-      }
-    }
-  };
-  each([&](std::size_t, const std::string&, const std::vector<double>& values) {
-    for (const double value : values) last = std::max(last, std::isfinite(value) ? value : 0);
-  });
-  each([&](std::size_t i, const std::string& name, std::vector<double> values) {
-    std::erase_if(values, [](double value) { return std::isnan(value); });
-    std::ranges::sort(values);
-    const Labels& labels = findings.distances[i].labels;
-    const auto step = [&](double distance, std::size_t below) {
-      Json point = point_of(view, labels, i, distance, static_cast<double>(below) / static_cast<double>(values.size()));
-      point["panel"] = view.style(labels);
-      point["style"] = name;
+  bool one_family = true;
+  for (const Distance& distance : all) {
+    one_family = one_family && distance.name.family == all.front().name.family;
+    for (const double value : distance.sorted) last = std::max(last, std::isfinite(value) ? value : 0);
+  }
+  for (const Distance& distance : all) {
+    const auto step = [&](double at, std::size_t below) {
+      const double share = static_cast<double>(below) / static_cast<double>(distance.sorted.size());
+      Json point = point_of(view, *distance.labels, distance.index, at, share);
+      const auto facet = point["facet"].get<std::string>();
+      if (!one_family) point["facet"] = facet + (facet.empty() ? "" : ", ") + distance.name.family;
+      point["panel"] = view.style(*distance.labels);
+      point["style"] = distance.name.side;
       add(out, std::move(point));
     };
     std::size_t below = 0;
     step(0, 0);
-    for (const double value : values) {
+    for (const double value : distance.sorted) {
       if (std::isfinite(value)) step(value, ++below);
     }
     step(last, below);
-  });
+  }
   return out;
 }
 

@@ -339,6 +339,13 @@ TEST_CASE("report: distances are the share of images that have at most that") {
   CHECK(times(html, R"("style":"found","name":"a","id":0,"x":0.25,"y":0.5})") == 1);
   CHECK(times(html, R"("x":0.5,"y":0.75})") == 2);  // and to the end of the axis
   CHECK(times(html, R"("y":1.0})") == 0);
+  CHECK(times(html, "<h4>") == 0);
+
+  Metrics radii;
+  radii.series = {{"proven_radius", {0.5}}, {"attacked_radius", {0.75}}};
+  bench.give("distances", radii, {{"variant", "a"}}).run();
+  CHECK(times(file(bench, "report.html"), "<h4>distortion</h4>") == 1);
+  CHECK(times(file(bench, "report.html"), "<h4>radius</h4>") == 1);
 }
 
 TEST_CASE("report: a label gives the colour, others part the plots; a label that nothing has is a mistake") {
