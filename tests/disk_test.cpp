@@ -3,7 +3,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -35,6 +37,17 @@ TEST_CASE("what was written whole is read whole, in folders that are made on the
   CHECK(disk.read(file) == "two");
   CHECK(disk.list(file.parent_path()) == std::vector<std::string>{"c.txt"});
   CHECK(disk.stat(file)->size == 3);
+}
+
+TEST_CASE("what has no size, or not the one it says, is read to its end") {
+  Folder folder;
+  const auto pipe = folder.path / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const std::string text(10000, 'x');
+  std::thread writer([&] { std::ofstream(pipe) << text; });
+  CHECK(RealDisk().read(pipe) == text);
+  writer.join();
+  CHECK_FALSE(RealDisk().read("/proc/self/status").value().empty());
 }
 
 TEST_CASE("what is not there is nothing, not an error") {

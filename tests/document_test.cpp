@@ -55,6 +55,12 @@ TEST_CASE("document: places of headers, keys and values") {
   CHECK_FALSE(table.header);
 }
 
+TEST_CASE("document: a byte order mark is no part of the first line") {
+  const Document d = parse_well("\xEF\xBB\xBF[a.b.c]\nrate = 0.75\n");
+  check_span(d.sections().at(0).header, 1, 1, 7);
+  check_span(d.sections()[0].items.at(0).key_span, 2, 1, 4);
+}
+
 TEST_CASE("document: values have the types they are written with") {
   const Document d = parse_well("[a.b.c]\nx = 1\ny = 1.0\nz = \"1\"\nw = true\nv = [1, \"a\"]\n");
   const auto& items = d.sections().at(0).items;

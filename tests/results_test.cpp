@@ -268,7 +268,16 @@ TEST_CASE("verdicts that do not answer the instances are the stage's mistake") {
   refused([](Verdicts& v) { v.witness_rows = {-1}; });
   refused([](Verdicts& v) { v.witness_rows = {0, 0}; });
   refused([](Verdicts& v) { v.witnesses = floats({1, 3}, {0, 0, 0}); });
-  refused([](Verdicts& v) { v.witnesses = Tensor::of<double>({1, 2}, {0, 0}); });
+  refused([](Verdicts& v) { v.witnesses = Tensor::of<std::int64_t>({1, 2}, {0, 0}); });
+}
+
+TEST_CASE("a witness may be of doubles, where no floats are one") {
+  const Instances q = question({.image = 5, .label = 0, .target = {}, .epsilon = 0.25}, {0.75F, 0.5F});
+  Verdicts v = counterexamples(q, {{0.5F, 0.75F}});
+  v.witnesses = Tensor::of<double>({1, 2}, {0.625, 0.625 + 0x1p-40});
+  CHECK(with_checked_witnesses(v, pixels_as_scores(), q).rows[0].witness_checked);
+  v.witnesses = Tensor::of<double>({1, 2}, {0.625, 0.625 - 0x1p-40});
+  CHECK_FALSE(with_checked_witnesses(v, pixels_as_scores(), q).rows[0].witness_checked);
 }
 
 TEST_CASE("verdicts are stored, counted and merged") {

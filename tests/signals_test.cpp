@@ -32,7 +32,7 @@ TEST_CASE("a signal asks to stop, is told once, and what was set before comes ba
         const std::scoped_lock hold(mutex);
         said += text;
       });
-      CHECK_FALSE(stop.was_signalled());
+      CHECK_FALSE(stop.token().stop_requested());
       ::raise(signal);
       CHECK(comes_true([&] { return stop.token().stop_requested(); }));
     }
@@ -54,7 +54,7 @@ TEST_CASE("the second signal leaves with status 130") {
   if (child == 0) {
     const StopOnSignal stop([](std::string_view) {});
     ::raise(SIGINT);
-    if (!comes_true([&] { return stop.was_signalled(); })) ::_exit(1);
+    if (!comes_true([&] { return stop.token().stop_requested(); })) ::_exit(1);
     ::raise(SIGINT);
     comes_true([] { return false; });
     ::_exit(2);

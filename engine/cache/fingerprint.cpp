@@ -28,18 +28,23 @@ std::string typed_text(const PlanNode& node, const std::string& name, const Valu
 }
 
 /// No path, no file: a file parameter may be left empty.
-std::string file_content(const std::string& path, const Surroundings& surroundings) {
-  return path.empty() ? std::string() : surroundings.file_digest(path).hex();
+std::string file_content(const std::string& parameter, const std::string& path, const Surroundings& surroundings) {
+  try {
+    return path.empty() ? std::string() : surroundings.file_digest(path).hex();
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("parameter '{}': {}", parameter, error.what()), error.hint());
+  }
 }
 
 void add_files(const std::string& name, const Value& value, const Surroundings& surroundings, Files& files) {
   if (value.type() == ValueType::text) {
-    files.emplace(name, file_content(value.as<std::string>(), surroundings));
+    files.emplace(name, file_content(name, value.as<std::string>(), surroundings));
     return;
   }
   int position = 0;
   for (const std::string& path : value.as<std::vector<std::string>>()) {
-    files.emplace(fmt::format("{}[{}]", name, position++), file_content(path, surroundings));
+    const std::string item = fmt::format("{}[{}]", name, position++);
+    files.emplace(item, file_content(item, path, surroundings));
   }
 }
 

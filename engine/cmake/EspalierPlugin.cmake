@@ -1,12 +1,12 @@
-# espalier_add_plugin(NAME SOURCES file... [TORCH])
+# espalier_add_plugin(NAME SOURCES file... [TORCH] [NO_INSTALL])
 #
 # Builds a plugin library. In Espalier's own tree it lands where the program looks; elsewhere in the project's build folder,
 # to be found by `--plugin-path` or $ESPALIER_PLUGIN_PATH. Installed to Espalier's own prefix it is found without either.
-# With TORCH the ABI mark carries the LibTorch version.
+# With TORCH the ABI mark carries the LibTorch version. With NO_INSTALL it is for use from the build folder only.
 include(GNUInstallDirs)
 
 function(espalier_add_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH;NO_INSTALL" "" "SOURCES")
   if(NOT arg_SOURCES)
     message(FATAL_ERROR "espalier_add_plugin(${name}): no SOURCES given")
   endif()
@@ -22,7 +22,9 @@ function(espalier_add_plugin name)
                CXX_VISIBILITY_PRESET hidden
                VISIBILITY_INLINES_HIDDEN ON
                INSTALL_RPATH "$ORIGIN/../..")
-  install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/espalier/plugins)
+  if(NOT arg_NO_INSTALL)
+    install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/espalier/plugins)
+  endif()
   target_link_libraries(${target} PRIVATE espalier::espalier)
   target_link_options(${target} PRIVATE LINKER:-z,defs) # a forgotten source is an error here and not when the plugin is loaded
   if(arg_TORCH)

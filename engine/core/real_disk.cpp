@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -66,6 +67,19 @@ class File {
   int descriptor_;
 };
 
+/// As many bytes as there are, at most `size`.
+std::size_t read_up_to(std::size_t size, char* to, const File& file, const Path& path) {
+  std::size_t have = 0;
+  while (have < size) {
+    const ssize_t n = ::read(file.descriptor(), to + have, size - have);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("read", path, errno);
+    if (n == 0) break;
+    have += static_cast<std::size_t>(n);
+  }
+  return have;
+}
+
 /// 0, or the errno of the write that failed.
 int write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -108,15 +122,10 @@ std::optional<std::string> RealDisk::read(const Path& path) {
   struct stat status {};
   if (::fstat(file.descriptor(), &status) != 0) fail("look at", path, errno);
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t have = 0;
-  while (have < bytes.size()) {
-    const ssize_t n = ::read(file.descriptor(), bytes.data() + have, bytes.size() - have);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("read", path, errno);
-    if (n == 0) break;
-    have += static_cast<std::size_t>(n);
-  }
-  bytes.resize(have);
+  bytes.resize(read_up_to(bytes.size(), bytes.data(), file, path));
+  // Pipes and files of /proc have no size, and a file may have grown.
+  std::array<char, 4096> more;
+  while (const std::size_t n = read_up_to(more.size(), more.data(), file, path)) bytes.append(more.data(), n);
   return bytes;
 }
 

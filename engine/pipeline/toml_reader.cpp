@@ -163,6 +163,8 @@ bool is_echo(const Lines& lines, const Block& cut, int line) {
 
 TomlText read_toml(const std::string& file, std::string_view text, Diagnostics& findings) {
   constexpr int kMostErrors = 20;
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   const Lines lines(text);
   std::string rest;
   Block cut;

@@ -157,7 +157,7 @@ class Connector {
     if (fitting.size() == 1) return found;
     if (!name.empty() && kinds.empty()) {
       bench_.fault(draft_, node.span, fmt::format("{} has no output '{}'", from.full_name(), name)).hint =
-          suggestion(name, names);
+          core::closest(name, names) || names.empty() ? suggestion(name, names) : "it has " + core::quoted_list(names);
     } else if (fitting.empty()) {
       bench_.fault(draft_, node.span,
                    fmt::format("{} wants {}, '{}' gives {}", subject(port), port.kind, from.section->node,

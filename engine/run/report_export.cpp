@@ -130,13 +130,6 @@ std::string provenance_html(const pipeline::Plan& plan, const RunReport& run, ca
   return html + "</table>\n";
 }
 
-bool has_reports(const pipeline::Plan& plan, const RunReport& run) {
-  for (std::size_t i = 0; i < plan.nodes().size(); ++i) {
-    if (!run.contents[i].empty() && !report_ports(*plan.nodes()[i].stage).empty()) return true;
-  }
-  return false;
-}
-
 std::vector<core::Path> export_reports(const pipeline::Plan& plan, const RunReport& run, cache::Store& store,
                                        core::Disk& disk, const core::Path& run_folder, const std::string& graph_svg) {
   Exporter exporter(plan, run, store, disk, graph_svg);

@@ -10,9 +10,6 @@
 
 namespace espalier::run {
 
-/// Whether there is anything to export.
-ESPALIER_API bool has_reports(const pipeline::Plan& plan, const RunReport& run);
-
 /// Writes the files of every Report of a run to `run_folder/reports/<node>/<file>` (`<node>/<port>/<file>` when a node
 /// has several reports). In .html files the two marks of Report are replaced: by `graph_svg`, and by a table of how
 /// each node that led to the report came to be. Gives the paths, in the order of the plan. Throws Error.

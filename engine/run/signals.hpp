@@ -26,7 +26,6 @@ class ESPALIER_API StopOnSignal {
   StopOnSignal& operator=(const StopOnSignal&) = delete;
 
   std::stop_token token() const { return source_.get_token(); }
-  bool was_signalled() const { return source_.stop_requested(); }
 
  private:
   void listen();

@@ -176,7 +176,8 @@ class Solver {
     const TryPoint named = [&](std::size_t c, std::span<const float> point) { return try_point_(which[c], point); };
     InputTrial trial;
     if (const InputTrial* given = options_.search.trial; given != nullptr) {
-      trial = {given->box, [&](std::size_t c, std::span<const double> x) { return given->look(which[c], x); },
+      trial = {given->box,
+               [given, which](std::size_t c, std::span<const double> x) { return given->look(which[c], x); },
                given->reals, given->numbers};
       how.trial = &trial;
     }

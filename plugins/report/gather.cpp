@@ -12,22 +12,8 @@
 namespace espalier::report {
 namespace {
 
-constexpr std::size_t kNamesShown = 20;
-
 std::vector<std::string> sorted(const std::set<std::string>& names) {
   return {names.begin(), names.end()};
-}
-
-/// Every label must exist somewhere, or a typing mistake would give an empty table.
-void require_label(const std::vector<Source>& sources, const std::string& axis, const std::string& place) {
-  std::set<std::string> axes;
-  for (const Source& source : sources) {
-    for (const auto& [name, value] : source.gathered->labels) axes.insert(name);
-  }
-  if (axes.contains(axis)) return;
-  throw Error(
-      Code::request, fmt::format("{} names the label '{}', which no input has", place, axis),
-      axes.empty() ? "the inputs have no labels" : "the inputs have " + listed_names(sorted(axes), kNamesShown));
 }
 
 void require_value(const std::vector<Source>& sources, const std::string& axis, const std::string& value,

@@ -29,6 +29,8 @@ th { background: var(--band); color: var(--soft); font-weight: 600; white-space:
   vertical-align: bottom; line-height: 1.25; }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 tbody tr:hover td { background: var(--band); }
+.dense { font-size: .82rem; }
+.dense th, .dense td { padding: .25rem .45rem; }
 .number { text-align: right; }
 .group { text-align: center; }
 .begin { border-left: 1px solid var(--line); }
@@ -36,8 +38,12 @@ tbody tr:hover td { background: var(--band); }
 .samples { display: grid; gap: 1rem; }
 .sample { display: flex; flex-wrap: wrap; gap: .75rem 1rem; border: 1px solid var(--line); border-radius: 6px;
   padding: .75rem; break-inside: avoid; }
-.plot { overflow-x: auto; margin: 0 0 1.5rem; }
+nav ol { columns: 18rem; padding-left: 1.4rem; font-size: .92rem; }
+a { color: var(--accent); }
+.plot { overflow-x: auto; margin: 0 0 2rem; }
 .plot h3 { font-size: 1rem; margin: 0 0 .4rem; }
+.facets { display: flex; flex-wrap: wrap; align-items: end; gap: .5rem 1.5rem; }
+.facet h4 { font-size: .9rem; margin: .4rem 0 .2rem; color: var(--soft); }
 figure { margin: 0; width: 8.5rem; }
 figure.pair { width: 17.5rem; }
 figure img { width: 8.25rem; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; background: #000; }
@@ -46,6 +52,8 @@ svg { max-width: 100%; height: auto; }
 @media print { body { max-width: none; padding: 0; } .wide { overflow: visible; max-height: none; border: 0; }
   thead { position: static; } }
 )";
+
+constexpr std::size_t kWidest = 10;  // columns that fit on a page in letters of normal size
 
 std::string_view look_of(const ResultTable& result, std::size_t column) {
   const bool first = column == 0 || result.groups[column] != result.groups[column - 1];
@@ -79,7 +87,8 @@ std::string html_paragraphs(std::string_view text) {
 
 std::string html_table(const ResultTable& result) {
   const Table& table = result.table;
-  std::string out = "<div class=\"wide\"><table>\n<thead>" + heading_row(result.groups) + "<tr>";
+  const std::string_view look = table.columns.size() > kWidest ? " class=\"dense\"" : "";
+  std::string out = fmt::format("<div class=\"wide\"><table{}>\n<thead>{}<tr>", look, heading_row(result.groups));
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     out += fmt::format("<th{}>{}</th>", look_of(result, i), escaped_html(table.columns[i]));
   }
@@ -97,8 +106,15 @@ std::string html_table(const ResultTable& result) {
   return out;
 }
 
-std::string html_section(std::string_view heading, std::string_view body) {
-  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", escaped_html(heading), body);
+std::string html_sections(const std::vector<Section>& sections) {
+  std::string contents = "<nav><ol>\n";
+  std::string bodies;
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    const std::string heading = escaped_html(sections[i].heading);
+    contents += fmt::format("<li><a href=\"#part-{}\">{}</a></li>\n", i + 1, heading);
+    bodies += fmt::format("<section id=\"part-{}\">\n<h2>{}</h2>\n{}</section>\n", i + 1, heading, sections[i].body);
+  }
+  return contents + "</ol></nav>\n" + bodies;
 }
 
 std::string html_page(std::string_view title, std::string_view body) {

@@ -3,14 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <espalier/results.hpp>
 
-#include "html.hpp"
+#include "charts.hpp"
 #include "vega.hpp"
 
 namespace espalier::report {
@@ -18,202 +18,278 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string row_name(const Gathered& gathered, std::size_t index) {
-  const std::string labels = labels_text(gathered.labels);
-  return labels.empty() ? fmt::format("{}", index + 1) : labels;
+constexpr double kShortest = 1e-3;  // seconds: below, a clock tells little, and a logarithm would tell much
+
+/// What a thing with such labels is called; those without labels are counted.
+std::string name_of(const View& view, const Labels& labels, std::size_t index) {
+  const std::string name = view.row(labels);
+  return name.empty() ? fmt::format("{}", index + 1) : name;
 }
 
-/// Data points {row, series, value}; what is no number is not drawn.
-void add(Json& data, const std::string& row, const std::string& series, double value) {
-  if (std::isfinite(value)) data.push_back({{"row", row}, {"series", series}, {"value", value}});
+/// A point with all that does not depend on the plot.
+Json point_of(const View& view, const Labels& labels, std::size_t index, double x, double y) {
+  const std::string name = name_of(view, labels, index);
+  const std::string colour = view.colour_of(labels);
+  return {{"facet", view.facet(labels)},
+          {"panel", ""},
+          {"row", name},
+          {"colour", colour.empty() ? name : colour},
+          {"style", view.style(labels)},
+          {"name", name},
+          {"id", index},
+          {"x", x},
+          {"y", y}};
 }
 
-std::size_t distinct(const Json& data, const char* field) {
-  std::set<std::string> seen;
-  for (const Json& point : data) seen.insert(point.at(field).get<std::string>());
-  return seen.size();
+/// What is no number is not drawn.
+void add(Json& points, Json point) {
+  if (std::isfinite(point["x"].get<double>()) && std::isfinite(point["y"].get<double>())) {
+    points.push_back(std::move(point));
+  }
 }
 
-/// What all plots have in common. The colours of text and lines are the page's.
-Json frame(const Json& data, std::size_t height) {
-  return {{"width", 560},
-          {"height", height},
-          {"padding", 5},
-          {"autosize", "pad"},
-          {"data", Json::array({{{"name", "points"}, {"values", data}}})},
-          {"config", Json::parse(R"({"axis": {"labelColor": "currentColor", "titleColor": "currentColor",
-             "domainColor": "currentColor", "tickColor": "currentColor", "gridColor": "currentColor",
-             "gridOpacity": 0.15, "labelLimit": 260}, "legend": {"labelColor": "currentColor", "labelLimit": 300},
-             "text": {"fill": "currentColor"}})")},
-          {"legends", Json::parse(R"([{"fill": "colour", "orient": "top", "columns": 3}])")}};
+void add_share(Json& points, const View& view, const Labels& labels, std::size_t index, const std::string& what,
+               double share) {
+  Json point = point_of(view, labels, index, share, 0);
+  point["colour"] = what;
+  point["name"] = fmt::format("{}: {} {:.4f}", point["row"].get<std::string>(), what, share);
+  add(points, std::move(point));
 }
 
-/// A row a variant, in it a bar a series.
-Json bars(const Json& data) {
-  Json out = frame(data, distinct(data, "row") * (14 * distinct(data, "series") + 10));
-  out["scales"] = Json::parse(R"([
-    {"name": "y", "type": "band", "domain": {"data": "points", "field": "row"}, "range": "height", "padding": 0.15},
-    {"name": "x", "domain": [0, 1], "range": "width"},
-    {"name": "colour", "type": "ordinal", "domain": {"data": "points", "field": "series"},
-     "range": {"scheme": "tableau10"}}])");
-  out["axes"] = Json::parse(R"([{"orient": "left", "scale": "y"},
-    {"orient": "bottom", "scale": "x", "grid": true, "format": ".0%"}])");
-  out["marks"] = Json::parse(R"json([{"type": "group",
-    "from": {"facet": {"data": "points", "name": "bars", "groupby": "row"}},
-    "encode": {"enter": {"y": {"scale": "y", "field": "row"}}},
-    "signals": [{"name": "height", "update": "bandwidth('y')"}],
-    "scales": [{"name": "within", "type": "band", "range": "height", "domain": {"data": "points", "field": "series"}}],
-    "marks": [{"type": "rect", "from": {"data": "bars"}, "encode": {"enter": {
-      "y": {"scale": "within", "field": "series"}, "height": {"scale": "within", "band": 1},
-      "x": {"scale": "x", "field": "value"}, "x2": {"scale": "x", "value": 0},
-      "fill": {"scale": "colour", "field": "series"}}}}]}])json");
-  return out;
-}
-
-/// A row a variant, its counts one after the other.
-Json stacks(const Json& data) {
-  Json out = frame(data, distinct(data, "row") * 24);
-  out["data"][0]["transform"] = Json::parse(R"([{"type": "stack", "groupby": ["row"], "field": "value"}])");
-  out["scales"] = Json::parse(R"([
-    {"name": "y", "type": "band", "domain": {"data": "points", "field": "row"}, "range": "height", "padding": 0.2},
-    {"name": "x", "domain": {"data": "points", "field": "y1"}, "range": "width"},
-    {"name": "colour", "type": "ordinal", "domain": ["robust", "counterexample", "unknown", "timeout", "error"],
-     "range": ["#2a9d6f", "#d1495b", "#9aa3b2", "#e9a23b", "#7a5195"]}])");
-  out["axes"] = Json::parse(R"([{"orient": "left", "scale": "y"}, {"orient": "bottom", "scale": "x", "grid": true}])");
-  out["marks"] = Json::parse(R"([{"type": "rect", "from": {"data": "points"}, "encode": {"enter": {
-    "y": {"scale": "y", "field": "row"}, "height": {"scale": "y", "band": 1}, "x": {"scale": "x", "field": "y0"},
-    "x2": {"scale": "x", "field": "y1"}, "fill": {"scale": "colour", "field": "series"}}}}])");
-  return out;
-}
-
-/// A point a variant: weights against accuracy. Names are in the legend: beside the points they would lie on each
-/// other.
-Json points(const Json& data) {
-  Json out = frame(data, 260);
-  out["scales"] = Json::parse(R"([
-    {"name": "colour", "type": "ordinal", "domain": {"data": "points", "field": "row"},
-     "range": {"scheme": "tableau10"}},
-    {"name": "x", "domain": {"data": "points", "field": "size"}, "range": "width", "zero": true, "nice": true},
-    {"name": "y", "domain": {"data": "points", "field": "value"}, "range": "height", "zero": false, "nice": true}])");
-  out["axes"] = Json::parse(R"([{"orient": "left", "scale": "y", "grid": true, "format": ".1%", "title": "accuracy"},
-    {"orient": "bottom", "scale": "x", "grid": true, "title": "weights that are left"}])");
-  out["marks"] = Json::parse(R"([
-    {"type": "symbol", "from": {"data": "points"}, "encode": {"enter": {"x": {"scale": "x", "field": "size"},
-      "y": {"scale": "y", "field": "value"}, "fill": {"scale": "colour", "field": "row"}, "size": {"value": 110},
-      "opacity": {"value": 0.85}}}}])");
-  return out;
-}
-
-/// A line a series over the epochs.
-Json lines(const Json& data) {
-  Json out = frame(data, 260);
-  out["legends"][0] = Json::parse(R"({"stroke": "colour", "orient": "top", "columns": 2})");
-  out["scales"] = Json::parse(R"([
-    {"name": "x", "domain": {"data": "points", "field": "epoch"}, "range": "width", "zero": false},
-    {"name": "y", "domain": {"data": "points", "field": "value"}, "range": "height", "zero": true, "nice": true},
-    {"name": "colour", "type": "ordinal", "domain": {"data": "points", "field": "series"},
-     "range": {"scheme": "tableau10"}}])");
-  out["axes"] = Json::parse(R"([{"orient": "left", "scale": "y", "grid": true, "title": "loss"},
-    {"orient": "bottom", "scale": "x", "title": "epoch", "tickMinStep": 1}])");
-  out["marks"] = Json::parse(R"([{"type": "group",
-    "from": {"facet": {"data": "points", "name": "line", "groupby": "series"}},
-    "marks": [{"type": "line", "from": {"data": "line"}, "encode": {"enter": {"x": {"scale": "x", "field": "epoch"},
-      "y": {"scale": "y", "field": "value"}, "stroke": {"scale": "colour", "field": "series"},
-      "strokeWidth": {"value": 2}}}}]}])");
-  return out;
-}
-
-Json shares_of(const Findings& findings) {
-  Json data = Json::array();
+Json shares_of(const Findings& findings, const View& view) {
+  Json out = Json::array();
   for (std::size_t i = 0; i < findings.metrics.size(); ++i) {
     const auto& values = findings.metrics[i].as<Metrics>().values;
     const auto it = values.find("accuracy");
-    if (it != values.end()) add(data, row_name(findings.metrics[i], i), "accuracy", it->second);
+    if (it != values.end()) add_share(out, view, findings.metrics[i].labels, i, "accuracy", it->second);
   }
   for (std::size_t i = 0; i < findings.attacks.size(); ++i) {
     const auto& attacks = findings.attacks[i].as<Attacks>();
     if (attacks.rows.empty()) continue;
-    add(data, row_name(findings.attacks[i], i), robustness_name(attacks), attacks.robustness());
+    add_share(out, view, without(findings.attacks[i].labels, {"name"}), i, robustness_name(attacks),
+              attacks.robustness());
   }
-  return data;
+  return out;
 }
 
-Json sizes_of(const Findings& findings) {
-  Json data = Json::array();
+Json sizes_of(const Findings& findings, const View& view) {
+  Json out = Json::array();
   for (std::size_t i = 0; i < findings.metrics.size(); ++i) {
     const auto& values = findings.metrics[i].as<Metrics>().values;
     const auto accuracy = values.find("accuracy");
     const auto size = values.find("remaining_weights");
     if (accuracy == values.end() || size == values.end()) continue;
-    if (!std::isfinite(accuracy->second) || !std::isfinite(size->second)) continue;
-    data.push_back({{"row", row_name(findings.metrics[i], i)}, {"size", size->second}, {"value", accuracy->second}});
+    add(out, point_of(view, findings.metrics[i].labels, i, size->second, accuracy->second));
   }
-  return data;
+  return out;
 }
 
-Json counts_of(const Findings& findings) {
-  Json data = Json::array();
+Json counts_of(const Findings& findings, const View& view) {
+  Json out = Json::array();
   for (std::size_t i = 0; i < findings.verdicts.size(); ++i) {
-    const auto counts = findings.verdicts[i].as<Verdicts>().counts();
-    const auto& solver = findings.verdicts[i].as<Verdicts>().solver;
+    const Gathered& g = findings.verdicts[i];
+    const auto counts = g.as<Verdicts>().counts();
     for (std::size_t v = 0; v < counts.size(); ++v) {
-      add(data, row_name(findings.verdicts[i], i) + ", " + solver, std::string(to_text(static_cast<Verdict>(v))),
-          static_cast<double>(counts[v]));
-    }
-  }
-  return data;
-}
-
-Json losses_of(const Findings& findings) {
-  Json data = Json::array();
-  for (std::size_t i = 0; i < findings.history.size(); ++i) {
-    for (const auto& [name, values] : findings.history[i].as<Metrics>().series) {
-      if (name.find("loss") == name.npos) continue;
-      for (std::size_t epoch = 0; epoch < values.size(); ++epoch) {
-        if (!std::isfinite(values[epoch])) continue;
-        data.push_back({{"series", row_name(findings.history[i], i) + ": " + name},
-                        {"epoch", epoch + 1},
-                        {"value", values[epoch]}});
-      }
-    }
-  }
-  return data;
-}
-
-/// JSON that may stand in a script element: no name in it can end the element.
-std::string in_script(const Json& json) {
-  std::string out;
-  for (const char c : json.dump(-1, ' ', true, Json::error_handler_t::replace)) {
-    if (c == '<') {
-      out += "\\u003c";
-    } else {
-      out += c;
+      const std::string verdict(to_text(static_cast<Verdict>(v)));
+      Json point = point_of(view, without(g.labels, {"name"}), i, static_cast<double>(counts[v]), 0);
+      point["panel"] = verifier_of(g);
+      point["colour"] = verdict;
+      point["name"] = fmt::format("{}, {}: {} {}", point["row"].get<std::string>(), verifier_of(g), counts[v], verdict);
+      add(out, std::move(point));
     }
   }
   return out;
 }
 
-void draw(std::string& html, std::string_view heading, const Json& data, Json (*plot)(const Json&)) {
-  if (data.empty()) return;
-  html += fmt::format(
-      "<div class=\"plot\"><h3>{}</h3><div></div></div>\n"
-      "<script>espalier_draw({}, document.currentScript.previousElementSibling.lastElementChild)</script>\n",
-      escaped_html(heading), in_script(plot(data)));
+std::vector<double> solved_seconds(const Verdicts& verdicts) {
+  std::vector<double> out;
+  for (const auto& row : verdicts.rows) {
+    if (row.verdict != Verdict::robust && row.verdict != Verdict::counterexample) continue;
+    out.push_back(std::max(row.seconds, kShortest));
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+/// The last moment that the plot shows.
+double last_second(const Findings& findings) {
+  double out = kShortest * 10;
+  for (const Gathered& g : findings.verdicts) {
+    const auto& verdicts = g.as<Verdicts>();
+    out = std::max(out, verdicts.budget_s);
+    for (const auto& row : verdicts.rows) out = std::max(out, std::isfinite(row.seconds) ? row.seconds : 0);
+  }
+  return out;
+}
+
+/// For every time, how many questions were decided by then.
+Json solved_over_time(const Findings& findings, const View& view) {
+  Json out = Json::array();
+  const double last = last_second(findings);
+  for (std::size_t i = 0; i < findings.verdicts.size(); ++i) {
+    const Gathered& g = findings.verdicts[i];
+    const auto& verdicts = g.as<Verdicts>();
+    const auto times = solved_seconds(verdicts);
+    const auto step = [&](double seconds, std::size_t solved) {
+      Json point = point_of(view, without(g.labels, {"name"}), i, seconds, static_cast<double>(solved));
+      point["panel"] = verifier_of(g);
+      if (verdicts.budget_s > 0) point["limit"] = verdicts.budget_s;
+      add(out, std::move(point));
+    };
+    step(kShortest, 0);
+    for (std::size_t k = 0; k < times.size(); ++k) step(times[k], k + 1);
+    step(last, times.size());
+  }
+  return out;
+}
+
+/// The value that was measured of what the verdicts are about: metrics whose labels the verdicts have, too.
+std::optional<double> measured(const Findings& findings, const Labels& labels, const std::string& value) {
+  for (const Gathered& g : findings.metrics) {
+    const auto& values = g.as<Metrics>().values;
+    const auto it = values.find(value);
+    const bool about = std::ranges::all_of(without(g.labels, {"name"}), [&](const auto& label) {
+      const auto own = labels.find(label.first);
+      return own != labels.end() && own->second == label.second;
+    });
+    if (it != values.end() && about) return it->second;
+  }
+  return std::nullopt;
+}
+
+/// Mean seconds against a size, all facets together: what differs between them is the size.
+Json times_by(const Findings& findings, const View& view, const std::string& size_name) {
+  Json out = Json::array();
+  for (std::size_t i = 0; i < findings.verdicts.size(); ++i) {
+    const Gathered& g = findings.verdicts[i];
+    const auto size = measured(findings, g.labels, size_name);
+    const auto& rows = g.as<Verdicts>().rows;
+    if (!size || rows.empty()) continue;
+    double seconds = 0;
+    for (const auto& row : rows) seconds += row.seconds;
+    const double mean = std::max(seconds / static_cast<double>(rows.size()), kShortest);
+    const Labels labels = without(g.labels, {"name"});
+    Json point = point_of(view, labels, i, *size, mean);
+    point["name"] = fmt::format("{}, {}: {:g}, {:.3g} s, {} of {} solved", labels_text(labels), verifier_of(g), *size,
+                                mean, solved_seconds(g.as<Verdicts>()).size(), rows.size());
+    point["style"] = view.facet(labels);
+    point["facet"] = "";
+    point["panel"] = verifier_of(g);
+    add(out, std::move(point));
+  }
+  return out;
+}
+
+/// What series of distances to an image's boundary are called.
+std::string distance_name(const std::string& series) {
+  if (series == "distortion_low") return "proven";
+  if (series == "distortion_high") return "found";
+  if (series.find("radius") == series.npos && series.find("distortion") == series.npos) return {};
+  return spoken(series);
+}
+
+/// For every distance, the share of images whose smallest distortion is at most that.
+Json distances_of(const Findings& findings, const View& view) {
+  Json out = Json::array();
+  double last = 0;
+  const auto each = [&](const auto& visit) {
+    for (std::size_t i = 0; i < findings.distances.size(); ++i) {
+      for (const auto& [name, values] : findings.distances[i].template as<Metrics>().series) {
+        if (!distance_name(name).empty() && !values.empty()) visit(i, distance_name(name), values);
+      }
+    }
+  };
+  each([&](std::size_t, const std::string&, const std::vector<double>& values) {
+    for (const double value : values) last = std::max(last, std::isfinite(value) ? value : 0);
+  });
+  each([&](std::size_t i, const std::string& name, std::vector<double> values) {
+    std::erase_if(values, [](double value) { return std::isnan(value); });
+    std::ranges::sort(values);
+    const Labels& labels = findings.distances[i].labels;
+    const auto step = [&](double distance, std::size_t below) {
+      Json point = point_of(view, labels, i, distance, static_cast<double>(below) / static_cast<double>(values.size()));
+      point["panel"] = view.style(labels);
+      point["style"] = name;
+      add(out, std::move(point));
+    };
+    std::size_t below = 0;
+    step(0, 0);
+    for (const double value : values) {
+      if (std::isfinite(value)) step(value, ++below);
+    }
+    step(last, below);
+  });
+  return out;
+}
+
+Json losses_of(const Findings& findings, const View& view) {
+  Json out = Json::array();
+  for (std::size_t i = 0; i < findings.history.size(); ++i) {
+    for (const auto& [name, values] : findings.history[i].as<Metrics>().series) {
+      if (name.find("loss") == name.npos) continue;
+      for (std::size_t epoch = 0; epoch < values.size(); ++epoch) {
+        const auto at = static_cast<double>(epoch + 1);
+        Json point = point_of(view, findings.history[i].labels, i, at, values[epoch]);
+        point["style"] = spoken(name);
+        add(out, std::move(point));
+      }
+    }
+  }
+  return out;
+}
+
+std::string network_plots(const Findings& findings, const View& view) {
+  const Plot shares{.heading = "Accuracy and robustness", .form = Form::bars, .x = {.format = ".0%"}};
+  const Plot sizes{.heading = "Size and accuracy",
+                   .form = Form::scatter,
+                   .x = {.title = "weights that are left", .format = "~s", .zero = true},
+                   .y = {.title = "accuracy", .format = ".1%"}};
+  return html_plot(shares, shares_of(findings, view)) + html_plot(sizes, sizes_of(findings, view));
+}
+
+std::string verdict_plots(const Findings& findings, const View& view) {
+  const Plot counts{.heading = "Verdicts", .form = Form::stacks};
+  const Plot solved{.heading = "Solved over time",
+                    .text = "How many questions were decided within a time. The upright line is the time limit.",
+                    .form = Form::steps,
+                    .x = {.title = "seconds", .format = "~g", .log = true},
+                    .y = {.title = "questions", .zero = true}};
+  std::string out = html_plot(counts, counts_of(findings, view)) + html_plot(solved, solved_over_time(findings, view));
+  for (const auto& [name, title] :
+       {std::pair("hidden_neurons", "hidden neurons"), std::pair("remaining_weights", "weights that are left")}) {
+    const Plot times{.heading = fmt::format("Time and {}", title),
+                     .text = "Mean time of all questions, those that were given up included.",
+                     .form = Form::scatter,
+                     .x = {.title = title, .format = "~s", .zero = true},
+                     .y = {.title = "mean seconds", .format = "~g", .log = true}};
+    out += html_plot(times, times_by(findings, view, name));
+  }
+  return out;
+}
+
+std::string series_plots(const Findings& findings, const View& view) {
+  const Plot distances{.heading = "Smallest distortions",
+                       .text =
+                           "The share of images whose answer can be changed within a distance: at most the line "
+                           "'proven', at least the line 'found'.",
+                       .form = Form::steps,
+                       .x = {.title = "L-infinity distance", .zero = true},
+                       .y = {.title = "share of images", .format = ".0%", .zero = true}};
+  const Plot losses{
+      .heading = "Training loss", .form = Form::lines, .x = {.title = "epoch"}, .y = {.title = "loss", .zero = true}};
+  return html_plot(distances, distances_of(findings, view)) + html_plot(losses, losses_of(findings, view));
 }
 
 }  // namespace
 
-std::string html_plots(const Findings& findings) {
-  std::string out;
-  draw(out, "Accuracy and robustness", shares_of(findings), bars);
-  draw(out, "Size and accuracy", sizes_of(findings), points);
-  draw(out, "Verdicts", counts_of(findings), stacks);
-  draw(out, "Training loss", losses_of(findings), lines);
-  if (out.empty()) return out;
+std::string html_plots(const Findings& findings, const View& view) {
+  const std::string plots =
+      network_plots(findings, view) + verdict_plots(findings, view) + series_plots(findings, view);
+  if (plots.empty()) return plots;
   return fmt::format(
-      "<noscript><p>The plots need JavaScript; the tables below have the same numbers.</p></noscript>\n"
+      "<noscript><p>The plots need JavaScript; the tables have the same numbers.</p></noscript>\n"
       "<script>{}</script>\n{}",
-      vega_script(), out);
+      vega_script(), plots);
 }
 
 }  // namespace espalier::report

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -158,7 +159,20 @@ std::vector<Source> sources_of(const Findings& findings) {
   for (const Gathered& g : findings.metrics) out.push_back({&g, "metrics", {}});
   for (const Gathered& g : findings.attacks) out.push_back({&g, "attacks", g.as<Attacks>().method});
   for (const Gathered& g : findings.verdicts) out.push_back({&g, "verdicts", g.as<Verdicts>().solver});
+  for (const Gathered& g : findings.history) out.push_back({&g, "history", {}});
+  for (const Gathered& g : findings.distances) out.push_back({&g, "distances", {}});
   return out;
+}
+
+void require_label(const std::vector<Source>& sources, const std::string& axis, const std::string& place) {
+  std::set<std::string> axes;
+  for (const Source& source : sources) {
+    for (const auto& [name, value] : source.gathered->labels) axes.insert(name);
+  }
+  if (axes.contains(axis)) return;
+  throw Error(Code::request, fmt::format("{} names the label '{}', which no input has", place, axis),
+              axes.empty() ? "the inputs have no labels"
+                           : "the inputs have " + listed_names({axes.begin(), axes.end()}, kNamesShown));
 }
 
 std::vector<std::string> names_in(const Source& source) {

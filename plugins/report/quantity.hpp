@@ -14,11 +14,14 @@ namespace espalier::report {
 /// One artifact that values can be taken from.
 struct Source {
   const Gathered* gathered = nullptr;
-  std::string port;   ///< "metrics", "attacks" or "verdicts"
+  std::string port;   ///< "metrics", "attacks", "verdicts", "history" or "distances"
   std::string maker;  ///< the solver of verdicts, the method of attacks
 };
 
 std::vector<Source> sources_of(const Findings& findings);
+/// Throws Error(request), naming the labels that there are, when no source has this one: a typing mistake would
+/// otherwise give something empty.
+void require_label(const std::vector<Source>& sources, const std::string& axis, const std::string& place);
 
 /// A value, and "*" when some of the answers that it counts are errors.
 struct Reading {
@@ -56,6 +59,7 @@ bool same_label(const std::string& a, const std::string& b);
 /// All readings of one cell as one. Throws Error(request), naming `place`, when they differ and no function is given.
 Reading combined(const std::vector<Reading>& readings, const Quantity& quantity, const std::string& place);
 
+inline constexpr std::size_t kNamesShown = 20;
 /// "'a', 'b' and 3 more"
 std::string listed_names(const std::vector<std::string>& names, std::size_t most);
 

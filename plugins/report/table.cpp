@@ -57,7 +57,7 @@ Comparison comparison_of(const Params& p) {
   for (std::size_t i = 0; i < p.columns.size(); ++i) {
     const bool named = !p.headings.empty() && !p.headings[i].empty();
     out.columns.push_back({.quantity = quantity_of(p.columns[i]),
-                           .heading = named ? p.headings[i] : p.columns[i],
+                           .heading = named ? p.headings[i] : spoken(p.columns[i]),
                            .theirs = p.reference_columns.empty() ? std::string() : p.reference_columns[i]});
   }
   for (const std::string& label : p.where) out.where.insert(label_of(label, "'where'"));
@@ -94,8 +94,11 @@ Report files_of(const ResultTable& result) {
 }
 
 void run(const Params& p, Context& ctx) {
-  const Findings findings{
-      .metrics = ctx.all("metrics"), .attacks = ctx.all("attacks"), .verdicts = ctx.all("verdicts"), .history = {}};
+  const Findings findings{.metrics = ctx.all("metrics"),
+                          .attacks = ctx.all("attacks"),
+                          .verdicts = ctx.all("verdicts"),
+                          .history = {},
+                          .distances = {}};
   const Comparison comparison = comparison_of(p);
   const auto ours = rows_of(comparison, sources_of(findings));
   ctx.check_stop();
@@ -114,6 +117,7 @@ void run(const Params& p, Context& ctx) {
 
 void describe_table(PluginBuilder& plugin) {
   plugin.stage("table", run)
+      .revision(3)
       .doc(
           "A table of chosen values, a row for each combination of chosen labels, beside the printed numbers of a CSV "
           "file when one is given: ours, theirs, and the difference of the two. Rows are matched by their labels; a "

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "sheet.hpp"
+#include "verdict_table.hpp"
 
 namespace espalier::report {
 namespace {
@@ -15,12 +16,6 @@ constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 double share(double part, double whole) {
   return whole > 0 ? part / whole : kNothing;
-}
-
-/// "unstable_neurons" -> "unstable neurons"
-std::string spoken(std::string name) {
-  std::ranges::replace(name, '_', ' ');
-  return name;
 }
 
 /// Accuracy first, then robustness, then the sizes.
@@ -138,18 +133,9 @@ void keep(std::vector<ResultTable>& tables, Table table) {
 
 }  // namespace
 
-std::string labels_text(const Labels& labels) {
-  std::string out;
-  for (const char* self_explaining : {"name", "variant"}) {
-    const auto it = labels.find(self_explaining);
-    if (it != labels.end()) out += (out.empty() ? "" : ", ") + it->second;
-  }
-  for (const auto& [axis, value] : labels) {
-    if (axis == "name" || axis == "variant") continue;
-    if (!out.empty()) out += ", ";
-    out.append(axis).append(" ").append(value);
-  }
-  return out;
+std::string spoken(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return name;
 }
 
 std::string robustness_name(const Attacks& attacks) {
@@ -161,7 +147,10 @@ std::string robustness_name(const Attacks& attacks) {
 Tables tables_of(const Findings& findings) {
   Tables out;
   keep(out.shown, variants(findings));
-  keep(out.shown, one_row_each<Verdicts>(findings.verdicts, verdict_cells, "verdicts", "Verdicts"));
+  auto beside = verdicts_by_verifier(findings.verdicts);
+  auto& counted = beside ? out.kept : out.shown;
+  if (beside) out.shown.push_back(std::move(*beside));
+  keep(counted, one_row_each<Verdicts>(findings.verdicts, verdict_cells, "verdicts", "Verdicts"));
   keep(out.shown, one_row_each<Attacks>(findings.attacks, attack_cells, "attacks", "Attacks"));
   keep(out.shown, series(findings.metrics, "point", "measured", "Measured at several points"));
   keep(out.shown, one_row_each<Metrics>(findings.history, last_values, "training", "Training"));

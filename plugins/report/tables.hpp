@@ -15,8 +15,11 @@ namespace espalier::report {
 
 using Labels = std::map<std::string, std::string>;
 
-/// "baseline, epsilon 0.1"; empty when there are no labels.
+/// "baseline, epsilon 0.1": text stands for itself, a number behind its axis. Empty when there are no labels.
 std::string labels_text(const Labels& labels);
+
+/// "unstable_neurons" -> "unstable neurons"
+std::string spoken(std::string name);
 
 /// "robustness (fgsm, 0.1, 10000 images)": shares of different sets of images are not one column, nor one colour.
 std::string robustness_name(const Attacks& attacks);
@@ -27,6 +30,7 @@ struct Findings {
   std::vector<Gathered> attacks;
   std::vector<Gathered> verdicts;
   std::vector<Gathered> history;
+  std::vector<Gathered> distances;
 };
 
 struct Tables {

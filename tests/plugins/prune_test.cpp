@@ -78,7 +78,7 @@ TEST_CASE("neuron counts are those of table 4") {
 }
 
 TEST_CASE("the layer sizes behind table 4 give its weight counts") {
-  // 784 a + a b + b c + 10 c; METHODS gives (12, 6, 9) or (12, 11, 4) for NET1 SET1.
+  // 784 a + a b + b c + 10 c; Guidotti et al. 2020, table 4: (12, 6, 9) or (12, 11, 4) fit NET1 SET1.
   const auto gammas = [](std::size_t neurons, std::size_t kept) {
     std::vector<float> out(neurons, 1e-7F);
     std::fill_n(out.begin(), kept, 1.0F);

@@ -395,7 +395,7 @@ TEST_CASE("report.table: the table survives being stored, and damage is noticed"
   REQUIRE(plugin.kinds.size() == 1);
   const KindSpec& kind = plugin.kinds.front();
   CHECK(kind.name == "Table");
-  const Fields stored = kind.encode(t.bench.artifact("table"));
+  const Fields stored = kind.encode(*t.bench.output("table"));
   const Fields again = kind.encode(*kind.decode(stored));
   CHECK(stored.digest("Table", 1) == again.digest("Table", 1));
   std::mt19937 random(7);

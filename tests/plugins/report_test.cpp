@@ -128,7 +128,7 @@ TEST_CASE("report: shares of different sets of images are kept apart") {
   bench.give("attacks", attacked(), {{"variant", "a"}}).give("attacks", chosen, {{"variant", "a"}}).run();
   CHECK(file(bench, "variants.csv") ==
         "variant,\"robustness (fgsm, 0.1, 2 images)\",\"robustness (fgsm, 0.1, 1 image)\"\na,0.5000,0\n");
-  CHECK(file(bench, "report.html").find(R"json("series":"robustness (fgsm, 0.1, 1 image)")json") != std::string::npos);
+  CHECK(file(bench, "report.html").find(R"json("colour":"robustness (fgsm, 0.1, 1 image)")json") != std::string::npos);
 }
 
 TEST_CASE("report: the page stands alone and has a place for what the engine adds") {
@@ -138,7 +138,8 @@ TEST_CASE("report: the page stands alone and has a place for what the engine add
   CHECK(times(html, "<script") == times(html, "<script>"));  // none has a source elsewhere
   CHECK(times(html, "Content-Security-Policy\" content=\"default-src 'none';") == 1);
   const std::string page = without_scripts(html);
-  for (const std::string fetch : {"<link", "@import", "url(", "href=", "http:", "https:", "<iframe"}) {
+  CHECK(times(page, "href=") == times(page, "href=\"#part-"));
+  for (const std::string fetch : {"<link", "@import", "url(", "http:", "https:", "<iframe"}) {
     CAPTURE(fetch);
     CHECK(times(page, fetch) == 0);
   }
@@ -148,11 +149,14 @@ TEST_CASE("report: the page stands alone and has a place for what the engine add
 
 TEST_CASE("report: a plot is drawn of what there is data for, and of nothing else") {
   const std::string html = file(full(), "report.html");
-  CHECK(times(html, "<script>espalier_draw(") == 4);
-  CHECK(html.find(R"json({"row":"sparse","series":"robustness (fgsm, 0.1, 2 images)","value":0.5})json") !=
-        std::string::npos);
-  CHECK(html.find(R"({"row":"sparse","size":100.0,"value":0.875})") != std::string::npos);
-  CHECK(html.find(R"({"series":"1: train_loss","epoch":2,"value":1.0})") != std::string::npos);
+  for (const std::string plot : {"Accuracy and robustness", "Size and accuracy", "Verdicts", "Solved over time",
+                                 "Time and weights that are left", "Training loss"}) {
+    CHECK(times(html, "<h3>" + plot + "</h3>") == 1);
+  }
+  CHECK(times(html, "<script>espalier_draw(") == 6);
+  CHECK(times(html, R"json("row":"sparse","colour":"robustness (fgsm, 0.1, 2 images)",)json") == 1);
+  CHECK(times(html, R"("colour":"sparse","style":"","name":"sparse","id":1,"x":100.0,"y":0.875})") == 1);
+  CHECK(times(html, R"("style":"train loss","name":"1","id":0,"x":2.0,"y":1.0})") == 1);
   CHECK(times(html, "<noscript>") == 1);
 
   StageBench unknown("report.page");
@@ -166,7 +170,7 @@ TEST_CASE("report: names that the pipeline gives stand first, in tables and plot
   bench.run();
   CHECK(file(bench, "training.csv") ==
         "name,axis,epochs,last accuracy,last train loss\nsmall,2,2,0.7500,1\nlarge,,2,0.7500,1\n");
-  CHECK(file(bench, "report.html").find(R"({"series":"small, axis 2: train_loss",)") != std::string::npos);
+  CHECK(file(bench, "report.html").find(R"("style":"train loss","name":"small, axis 2",)") != std::string::npos);
 }
 
 TEST_CASE("report: who passes the page on passes Vega's licence on") {
@@ -236,6 +240,41 @@ TEST_CASE("report: images are shown with their adversarial version") {
   CHECK(times(file(asked, "report.html"), "<img ") == 0);
 }
 
+TEST_CASE("report: counterexamples of verifiers are shown beside what attacks found") {
+  Verdicts refuted = answered();
+  refuted.rows[1].verdict = Verdict::counterexample;
+  refuted.witnesses = Tensor::of<float>({2, 1, 1, 2}, {0.25F, 1.F, 0.5F, 1.F});
+  refuted.witness_rows = {1, 2};  // row 2 is a timeout: whatever lies there proves nothing
+  StageBench bench("report.page");
+  bench.give("verdicts", refuted, {{"variant", "a"}}).give("dataset", two_images()).run();
+  const std::string html = file(bench, "report.html");
+  CHECK(times(html, "<img ") == 3);
+  CHECK(times(html, "a, abstract.deeppoly: shoe &rarr; another class, distance 0.25<") == 1);
+
+  for (int i = 0; i < 30; ++i) bench.give("verdicts", refuted, {{"variant", std::to_string(i)}});
+  bench.set("versions", Value(std::int64_t{5})).run();
+  CHECK(times(file(bench, "report.html"), "<img ") == 11);
+  CHECK(times(file(bench, "report.html"), "; 5 of 31 versions<") == 1);
+}
+
+TEST_CASE("report: an image is one of the data set with the same labels") {
+  Dataset other = two_images();
+  other.name = "other";
+  other.classes = {"cat", "dog"};
+  StageBench bench("report.page");
+  bench.give("dataset", two_images(), {{"dataset", "two"}}).give("dataset", other, {{"dataset", "other"}});
+  bench.give("attacks", attacked(), {{"dataset", "other"}, {"variant", "a"}}).run();
+  const std::string html = file(bench, "report.html");
+  CHECK(times(html, "<img ") == 3);
+  CHECK(times(html, "other, test image 0: cat<") == 1);
+  Instances elsewhere;
+  elsewhere.rows = {{.image = 0, .label = 0, .target = {}, .epsilon = 0.1}};
+  bench.give("instances", elsewhere, {{"dataset", "two"}}).run();
+  CHECK(times(file(bench, "report.html"), "<img ") == 0);
+  bench.give("instances", elsewhere, {{"dataset", "other"}}).run();
+  CHECK(times(file(bench, "report.html"), "<img ") == 3);
+}
+
 TEST_CASE("report: an image is the same bytes everywhere") {
   // A black and a white pixel, as made by another program: one stored block, and three checksums.
   constexpr std::string_view kPng =
@@ -255,4 +294,86 @@ TEST_CASE("report: attacks on other images than the data set's are refused") {
   StageBench other("report.page");
   other.give("attacks", wide).give("dataset", two_images());
   CHECK_THROWS_AS(other.run(), Error);
+}
+
+TEST_CASE("report: several verifiers stand beside each other, a row for all that has the same labels") {
+  Verdicts other = answered();
+  other.solver = "milp.verify";
+  other.rows[3].verdict = Verdict::error;
+  StageBench bench("report.page");
+  for (const std::string variant : {"a", "b"}) bench.give("verdicts", answered(), {{"variant", variant}});
+  bench.give("verdicts", other, {{"variant", "b"}, {"name", "MIP"}}).run();
+  CHECK(file(bench, "verdicts_by_verifier.csv") ==
+        "variant,\"abstract.deeppoly, robust\",\"abstract.deeppoly, refuted\",\"abstract.deeppoly, open\","
+        "\"abstract.deeppoly, mean s\",\"MIP, robust\",\"MIP, refuted\",\"MIP, open\",\"MIP, mean s\"\n"
+        "a,2,0,2,0.500,,,,\nb,2,0,2,0.500,2,0,2*,0.500\n");
+  CHECK(times(file(bench, "report.html"), "<th class=\"group begin\" colspan=\"4\">MIP</th>") == 1);
+  CHECK(times(file(bench, "report.html"), "<p class=\"note\">* some of these answers are errors</p>") == 1);
+  CHECK(times(file(bench, "verdicts.csv"), "\n") == 4);
+}
+
+TEST_CASE("report: questions are counted by the time in which they were decided, up to the limit") {
+  Verdicts timed = answered();
+  timed.budget_s = 60;
+  timed.rows[0].seconds = 2;
+  timed.rows[1].seconds = 0;
+  StageBench bench("report.page");
+  bench.give("verdicts", timed, {{"variant", "a"}}).run();
+  const std::string html = file(bench, "report.html");
+  const std::string points = html.substr(html.find("<h3>Solved over time"));
+  for (const std::string point : {R"("x":0.001,"y":0.0,"limit":60.0})", R"("x":0.001,"y":1.0,"limit":60.0})",
+                                  R"("x":2.0,"y":2.0,"limit":60.0})", R"("x":60.0,"y":2.0,"limit":60.0})"}) {
+    CHECK(times(points, point) == 1);
+  }
+  CHECK(times(points, R"("y":3.0)") == 0);
+}
+
+TEST_CASE("report: distances are the share of images that have at most that") {
+  Metrics distances;
+  distances.series = {{"image", {1, 2, 3, 4}},
+                      {"distortion_high", {0.5, std::numeric_limits<double>::infinity(), 0.25, 0.125}}};
+  StageBench bench("report.page");
+  bench.give("distances", distances, {{"variant", "a"}}).run();
+  const std::string html = file(bench, "report.html");
+  CHECK(times(html, "<h3>Smallest distortions</h3>") == 1);
+  CHECK(times(html, R"("style":"found","name":"a","id":0,"x":0.25,"y":0.5})") == 1);
+  CHECK(times(html, R"("x":0.5,"y":0.75})") == 2);  // and to the end of the axis
+  CHECK(times(html, R"("y":1.0})") == 0);
+}
+
+TEST_CASE("report: a label gives the colour, others part the plots; a label that nothing has is a mistake") {
+  StageBench bench("report.page");
+  for (const std::string base : {"N1", "N2"}) {
+    for (const std::string set : {"S1", "S2"}) {
+      bench.give("metrics", measured(0.5), {{"base", base}, {"set", set}, {"technique", "NP"}, {"rate", "0.5"}});
+    }
+  }
+  bench.set("colour", Value("technique")).set("facets", Value(std::vector<std::string>{"base"})).run();
+  const std::string html = file(bench, "report.html");
+  CHECK(times(html, "<h4>N1</h4>") == 2);
+  CHECK(times(html, R"("colour":"NP","style":"rate 0.5, S1","name":"rate 0.5, S1, NP",)") == 2);
+  bench.set("colour", Value("techniqe"));
+  CHECK_THROWS_WITH_AS(bench.run(), "'colour' names the label 'techniqe', which no input has", Error);
+  bench.set("colour", Value("")).set("facets", Value(std::vector<std::string>{"bas"}));
+  CHECK_THROWS_WITH_AS(bench.run(), "'facets' names the label 'bas', which no input has", Error);
+}
+
+TEST_CASE("report: given tables come first, in the page and as files, and all parts are in the list of contents") {
+  StageBench table("report.table");
+  table.set("title", Value("Table 4: size")).set("rows", Value(std::vector<std::string>{"variant"}));
+  table.set("columns", Value(std::vector<std::string>{"remaining_weights"}));
+  table.give("metrics", measured(0.5), {{"variant", "a"}}).run();
+  StageBench bench("report.page");
+  bench.give("tables", table.output("table")).give("metrics", measured(0.5), {{"variant", "a"}}).run();
+  const std::string html = file(bench, "report.html");
+  CHECK(times(html, "<li><a href=\"#part-1\">Table 4: size</a></li>") == 1);
+  CHECK(times(html, "<section id=\"part-1\">\n<h2>Table 4: size</h2>") == 1);
+  CHECK(times(html, "<li><a ") == times(html, "<section "));
+  CHECK(file(bench, "table_4_size.csv") == "variant,remaining weights\na,100\n");
+  CHECK(times(file(bench, "table_4_size.tex"), "\\caption{Table 4: size}") == 1);
+  CHECK(times(file(bench, "table_4_size.md"), "| a | 100 |") == 1);
+  CHECK(times(file(bench, "report.md"), "## Table 4: size\n") == 1);
+  CHECK(times(file(bench, "variants.tex"), "a & 0.5000 & 100 \\\\\n") == 1);
+  bench.give("tables", table.output("table"));
+  CHECK_THROWS_WITH_AS(bench.run(), "two files of the report are named 'table_4_size'", Error);
 }

@@ -63,7 +63,11 @@ class StageBench final : public Context {
     return dynamic_cast<const T&>(*outputs_.at(port));
   }
   /// For kinds that only their plugin knows.
-  const Artifact& artifact(const std::string& port) const { return *outputs_.at(port); }
+  ArtifactPtr output(const std::string& port) const { return outputs_.at(port); }
+  StageBench& give(const std::string& port, ArtifactPtr artifact, std::map<std::string, std::string> labels = {}) {
+    inputs_[port].push_back({std::move(artifact), std::move(labels)});
+    return *this;
+  }
   const std::vector<std::string>& logged() const { return log_; }
   void request_stop() { stop_.request_stop(); }  ///< [any thread]
   StageBench& use_threads(int count) { return threads_ = count, *this; }

@@ -9,6 +9,7 @@
 
 #include "pages.hpp"
 #include "session.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -77,7 +78,7 @@ const CLI::Option* positional(const CLI::App& command, std::size_t index) {
 Words candidates_for(const std::string& name, const Options& options) {
   Words out;
   if (name == "STAGE") {
-    const Workshop workshop(options);
+    const Workshop workshop(options, store_beside(options, {}));
     std::set<std::string> plugins;
     for (const StageSpec* stage : workshop.registry.stages()) {
       out.push_back(stage->qualified());
@@ -85,7 +86,7 @@ Words candidates_for(const std::string& name, const Options& options) {
     }
     out.insert(out.end(), plugins.begin(), plugins.end());
   } else if (name == "RUN") {
-    Workshop workshop(options);
+    Workshop workshop(options, store_nearby(options));
     out = workshop.runs.ids();
     std::ranges::reverse(out);
   }

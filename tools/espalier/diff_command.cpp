@@ -11,6 +11,7 @@
 #include "cache/explanation.hpp"
 #include "core/text.hpp"
 #include "session.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -145,7 +146,7 @@ void print_only_in(const std::string& run, const std::vector<std::string>& nodes
 }  // namespace
 
 int diff_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   const cache::RunRecord a = find_run(workshop, options.runs.at(0));
   const cache::RunRecord b = find_run(workshop, options.runs.at(1));
   const std::set<std::string> names = names_of(a, b);

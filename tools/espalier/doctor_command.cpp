@@ -8,7 +8,10 @@
 #include "core/machine.hpp"
 #include "core/text.hpp"
 #include "gemm_speed.hpp"
-#include "session.hpp"
+#include "plugin/loader.hpp"
+#include "run/lanes.hpp"
+#include "stage_call.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -55,52 +58,27 @@ void blas() {
   }
 }
 
-void plugins(const Workshop& workshop) {
-  for (const plugin::LoadedPlugin& p : workshop.registry.plugins()) {
+void plugins(const plugin::Registry& registry, const std::vector<plugin::Refused>& refused) {
+  for (const plugin::LoadedPlugin& p : registry.plugins()) {
     if (!p.file.empty())
       say("plugin", fmt::format("{} {}, LibTorch {}, {}", p.name, p.version, p.torch, p.file.string()));
   }
-  for (const plugin::Refused& r : workshop.refused) say("refused", r.why);
+  for (const plugin::Refused& r : refused) say("refused", r.why);
 }
 
-/// Just enough of a Context to run a data stage.
-class Dry final : public Context {
- public:
-  const std::vector<Gathered>& all(std::string_view) override { return none_; }
-  int threads() const override { return 1; }
-  std::string_view device() const override { return "cpu"; }
-  bool stop_requested() const override { return false; }
-  void log(std::string_view) override {}
-  void progress(double, double) override {}
-  const std::filesystem::path& scratch() override { return scratch_; }
-  const std::filesystem::path& folder() const override { return folder_; }
-
- private:
-  const Artifact& input(std::string_view port, std::string_view) override {
-    throw Error(Code::internal, fmt::format("a data stage asked for input '{}'", port));
-  }
-  const Artifact* optional_input(std::string_view, std::string_view) override { return nullptr; }
-  void set_output(std::string_view, ArtifactPtr) override {}
-  std::vector<Gathered> none_;
-  std::filesystem::path scratch_ = std::filesystem::temp_directory_path();
-  std::filesystem::path folder_ = std::filesystem::current_path();
-};
-
-void data_sets(const Workshop& workshop) {
-  const StageSpec* stage = workshop.registry.find_stage("data.idx");
+void data_sets(const plugin::Registry& registry) {
+  const StageSpec* stage = registry.find_stage("data.idx");
   if (stage == nullptr) return;
-  ParamValues params;
   std::vector<std::string> names;
   for (const ParamSpec& p : stage->params) {
     if (p.name == "name") names = p.choices;
-    params[p.name] = p.fallback;
   }
   for (const std::string& name : names) {
     if (name.empty()) continue;
-    params["name"] = name;
     try {
-      Dry context;
-      workshop.registry.body (*stage)(params, context);
+      StageCall call(registry, stage->qualified());
+      call.set("name", Value(name));
+      call.run();
       say("data set", name + ": found, checked");
     } catch (const Error& e) {
       say("data set", fmt::format("{}: {}", name, e.what()));
@@ -109,14 +87,23 @@ void data_sets(const Workshop& workshop) {
   }
 }
 
-void store(const Workshop& workshop) {
-  const core::Path root = workshop.store.root();
+void store(const core::Path& root) {
   std::error_code error;
   const auto space = std::filesystem::space(root.parent_path().empty() ? "." : root.parent_path(), error);
   const std::string free = error ? "unknown" : core::bytes_text(static_cast<double>(space.available));
   const bool there = std::filesystem::exists(root, error);
   say("store", fmt::format("'{}'{}, {} free on its disk", root.string(), there ? "" : " (not made yet)", free));
-  if (there) advise("check every digest with: espalier store verify");
+  if (there) advise("check every digest with: espalier store verify --store " + root.string());
+}
+
+/// That the store is not clear is a finding like others.
+void store(const Options& options) {
+  try {
+    store(store_nearby(options));
+  } catch (const Error& e) {
+    say("store", e.what());
+    advise(e.hint());
+  }
 }
 
 }  // namespace
@@ -124,10 +111,11 @@ void store(const Workshop& workshop) {
 int doctor_command(const Options& options) {
   machine();
   blas();
-  const Workshop workshop(options);
-  plugins(workshop);
-  data_sets(workshop);
-  store(workshop);
+  plugin::Registry registry;
+  const auto refused = plugin::load_plugins(plugin::search_path(options.plugin_path), registry);
+  plugins(registry, refused);
+  data_sets(registry);
+  store(options);
   return kOk;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line: a table of commands and their flags. What a command does is in the file named after it.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 
 #include <CLI/CLI.hpp>
@@ -27,6 +29,15 @@ void add_store(CLI::App& command, Options& o) {
   command
       .add_option("--store", o.store,
                   "where results are kept (default: $ESPALIER_STORE, else .espalier beside the pipeline)")
+      ->type_name("DIR");
+}
+
+/// Of a command that names no pipeline.
+void add_store_nearby(CLI::App& command, Options& o) {
+  command
+      .add_option("--store", o.store,
+                  "where results are kept (default: $ESPALIER_STORE, else .espalier here, else that of the only folder "
+                  "here that has one)")
       ->type_name("DIR");
 }
 
@@ -104,9 +115,10 @@ void add_reference_commands(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* schema = add(app, "schema", "print the JSON Schema of pipelines for editors", schema_command, chosen);
   schema->add_option("-o,--output", o.output, "file to write (default: stdout)")->type_name("FILE");
   add_plugin_path(*schema, o);
-  add_plugin_path(*add(app, "doctor", "look at machine, libraries, data and store; say what to do about each",
-                       doctor_command, chosen),
-                  o);
+  CLI::App* doctor = add(app, "doctor", "look at machine, libraries, data and store; say what to do about each",
+                         doctor_command, chosen);
+  add_store_nearby(*doctor, o);
+  add_plugin_path(*doctor, o);
   CLI::App* fresh = app.add_subcommand("new", "start something of your own");
   fresh->require_subcommand(1);
   CLI::App* plugin = add(*fresh, "plugin", "a plugin that builds and passes its own test", new_plugin_command, chosen);
@@ -126,7 +138,7 @@ void add_record_commands(CLI::App& app, Options& o, Command& chosen) {
       ->expected(2)
       ->option_text(" ");
   for (CLI::App* command : {show, runs, diff}) {
-    add_store(*command, o);
+    add_store_nearby(*command, o);
     add_plugin_path(*command, o);
   }
 }
@@ -150,7 +162,7 @@ void add_store_commands(CLI::App& app, Options& o, Command& chosen) {
       add(*store, "import", "copy all runs and results of another store into this one", store_import_command, chosen);
   from->add_option("DIR", o.folder, "the other store")->required()->option_text(" ");
   for (CLI::App* command : {ls, verify, gc, to, from}) {
-    add_store(*command, o);
+    add_store_nearby(*command, o);
     add_plugin_path(*command, o);
   }
 }
@@ -214,6 +226,31 @@ void add_model_commands(CLI::App& app, Options& o, Command& chosen) {
   convert->add_option("output", o.output, "the file to write: .onnx or .h5")->required()->type_name("FILE");
 }
 
+/// The first word that is no command or option where it stands, in words; nothing when that is not what is wrong.
+std::string unknown_word(const CLI::App& app) {
+  const CLI::App* at = &app;
+  for (auto used = at->get_subcommands(); !used.empty(); used = at->get_subcommands()) at = used.front();
+  const auto rest = at->remaining(true);
+  if (rest.empty()) return {};
+  const std::string& word = rest.front();
+  const bool is_option = word.starts_with('-');
+  std::vector<std::string> known;
+  if (is_option) {
+    for (const CLI::Option* option : at->get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      for (const std::string& name : option->get_snames()) known.push_back("-" + name);
+    }
+  } else {
+    for (const CLI::App* sub : at->get_subcommands([](const CLI::App* s) { return !s->get_group().empty(); })) {
+      known.push_back(sub->get_name());
+    }
+    if (known.empty()) return fmt::format("'{}' is one argument too many for '{}'", word, command_used(app));
+  }
+  const std::string name = word.substr(0, word.find('='));
+  return fmt::format("'{}' has no {} '{}'{}", command_used(app), is_option ? "option" : "command", name,
+                     core::did_you_mean(name, known));
+}
+
 int main_guarded(int argc, char** argv) {
   CLI::App app{
       "Espalier trains, prunes and proves neural networks: experiments declared as TOML, run as a dataflow graph.",
@@ -238,10 +275,21 @@ int main_guarded(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    fmt::print(stderr, "espalier: {}\ntry '{} --help'\n", e.what(), command_used(app));
+    const std::string unknown = unknown_word(app);
+    fmt::print(stderr, "espalier: {}\n  try '{} --help'\n", unknown.empty() ? e.what() : unknown, command_used(app));
     return kBadRequest;
   }
   return chosen(options);
+}
+
+/// What was printed may wait in a buffer still, or be lost: a full disk must not look like success.
+int with_output_written(int status) {
+  const bool flushed = std::fflush(stdout) == 0;
+  const int reason = errno;
+  if (flushed && std::ferror(stdout) == 0) return status;
+  fmt::print(stderr, "espalier: cannot write to standard output{}\n",
+             flushed ? "" : fmt::format(": {}", std::strerror(reason)));
+  return status == kOk ? kFailed : status;
 }
 
 }  // namespace
@@ -251,7 +299,7 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);                  // a file that grows too large is a failed write with a message
   espalier::core::configure_numeric_libraries();  // before any plugin brings in BLAS
   try {
-    return espalier::cli::main_guarded(argc, argv);
+    return espalier::cli::with_output_written(espalier::cli::main_guarded(argc, argv));
   } catch (const espalier::Error& e) {
     fmt::print(stderr, "espalier: {}\n", e.what());
     if (!e.hint().empty()) fmt::print(stderr, "  {}\n", e.hint());

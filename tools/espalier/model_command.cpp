@@ -30,6 +30,10 @@ Network read_artifact(const core::Path& file) {
 }
 
 Network read_model(const core::Path& file) {
+  if (!core::RealDisk().stat(file)) {
+    throw Error(Code::request, fmt::format("there is no file '{}'", file.string()),
+                "give an ONNX file, gzipped or not, or a network of a store (.h5)");
+  }
   return file.extension() == ".h5" ? read_artifact(file) : exchange::read_onnx(file);
 }
 

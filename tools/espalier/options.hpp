@@ -9,7 +9,7 @@ namespace espalier::cli {
 /// What a command line can say, as plain data; `main.cpp` fills it in, the commands read it.
 struct Options {
   std::string pipeline;
-  std::string store;                     ///< --store; empty: $ESPALIER_STORE, else .espalier beside the pipeline
+  std::string store;                     ///< --store
   std::vector<std::string> plugin_path;  ///< --plugin-path
   std::vector<std::string> sets;         ///< --set NODE.PARAM=VALUE
   std::string trust = "revision";        ///< --trust revision|binary
@@ -24,7 +24,7 @@ struct Options {
   bool json = false;
   std::string executor = "local";  ///< local or slurm
 
-  std::string node;                ///< explain, show
+  std::string node;                ///< explain
   std::string format = "svg";      ///< graph
   std::string stage;               ///< list
   bool list_plugins = false;       ///< list --plugins

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "counted.hpp"
 #include "pipeline/graph.hpp"
 #include "session.hpp"
 
@@ -31,13 +32,42 @@ std::string short_reason(Session& session, const run::Resolution& resolution, in
   return text.substr(first + 3, text.find('\n', first + 3) - first - 3);
 }
 
+/// The node of that name, or all that differ from it in their axes only. Throws Error(request) when there is none.
+std::vector<int> nodes_named(const pipeline::Plan& plan, const Options& options) {
+  if (const auto node = plan.find(options.node)) return {*node};
+  if (auto nodes = plan.matching(options.node); !nodes.empty()) return nodes;
+  std::vector<std::string> names;
+  for (const std::string& name : plan.node_names()) {
+    const std::string base = name.substr(0, name.find('@'));
+    const std::size_t brief = base.rfind('.') + 1;
+    names.insert(names.end(), {name, name.substr(brief), base, base.substr(brief)});
+  }
+  throw Error(Code::request,
+              fmt::format("the pipeline has no node '{}'{}", options.node, core::did_you_mean(options.node, names)),
+              "see the names with: espalier plan " + options.pipeline);
+}
+
+/// More nodes than this are only named.
+constexpr std::size_t kExplained = 12;
+
+void explain_named(Session& session, const run::Resolution& resolution, const Options& options) {
+  const std::vector<int> nodes = nodes_named(session.plan, options);
+  for (const int node : nodes) {
+    fmt::print("{}", nodes.size() <= kExplained ? why(session, resolution, node)
+                                                : session.plan.nodes()[static_cast<std::size_t>(node)].name + "\n");
+  }
+  if (nodes.size() > kExplained) {
+    fmt::print(stderr, "'{}' fits {} nodes: explain one of them\n", options.node, nodes.size());
+  }
+}
+
 }  // namespace
 
 int check_command(const Options& options) {
   const auto session = Session::open(options);
   if (!session) return kBadRequest;
-  fmt::print(stderr, "{}: {} nodes in {} sections, no mistakes\n", options.pipeline, session->plan.nodes().size(),
-             session->document.sections().size());
+  fmt::print(stderr, "{}: {} in {}, no mistakes\n", options.pipeline, counted(session->plan.nodes().size(), "node"),
+             counted(session->document.sections().size(), "section"));
   return kOk;
 }
 
@@ -73,14 +103,7 @@ int explain_command(const Options& options) {
   if (!session) return kBadRequest;
   const run::Resolution resolution = session->resolve();
   if (!options.node.empty()) {
-    const auto node = session->plan.find(options.node);
-    if (!node) {
-      const auto names = session->plan.node_names();
-      throw Error(Code::request,
-                  fmt::format("the pipeline has no node '{}'{}", options.node, core::did_you_mean(options.node, names)),
-                  "see the names with: espalier plan " + options.pipeline);
-    }
-    fmt::print("{}", why(*session, resolution, *node));
+    explain_named(*session, resolution, options);
     return kOk;
   }
   int up_to_date = 0;

@@ -194,6 +194,10 @@ Summary execute(Session& session, run::Resolution resolution, const Options& opt
       run::execute(session.plan, workshop.registry, workshop.store, session.surroundings, session.lanes,
                    session.run_options, std::move(resolution), observers, signals.token());
 
+  if (const auto& problem = events.problem()) {
+    fmt::print(stderr, "warning: what happened in this run is not written down: {}; its results are not affected\n",
+               *problem);
+  }
   record.outcome = report.interrupted ? "interrupted" : exit_code_of(report) == kOk ? "ok" : "failed";
   record.hit = report.hit;
   record.ran = report.ran;
@@ -257,7 +261,8 @@ int run_command(const Options& options) {
       fmt::print(stderr, "warning: the run is not recorded: {}; {}\n", e.what(), e.hint());
     }
   } else if (options.progress != "none" && !options.json) {
-    fmt::print(stderr, "nothing to run: {} nodes are up to date\n", summary->record.total);
+    fmt::print(stderr, "nothing to run: {} up to date\n",
+               summary->record.total == 1 ? "1 node is" : fmt::format("{} nodes are", summary->record.total));
   }
   if (options.json) {
     print_json(*summary);

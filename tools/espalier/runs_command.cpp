@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "counted.hpp"
 #include "session.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -47,7 +49,7 @@ cache::RunRecord find_run(Workshop& workshop, const std::string& wanted) {
 }
 
 int runs_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   if (!options.run.empty()) {
     print_run(find_run(workshop, options.run));
     return kOk;
@@ -59,8 +61,8 @@ int runs_command(const Options& options) {
       fmt::print("{}  (record cannot be read)\n", id);
       continue;
     }
-    fmt::print("{}  {:<11}  {:>9}  {} nodes: {} up to date, {} ran, {} failed, {} skipped\n", r->id, r->outcome,
-               core::duration_text(r->seconds), r->total, r->hit, r->ran, r->failed, r->skipped);
+    fmt::print("{}  {:<11}  {:>9}  {}: {} up to date, {} ran, {} failed, {} skipped\n", r->id, r->outcome,
+               core::duration_text(r->seconds), counted(r->total, "node"), r->hit, r->ran, r->failed, r->skipped);
   }
   return kOk;
 }

@@ -2,7 +2,6 @@
 #include "session.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "core/blas.hpp"
 #include "core/machine.hpp"
 #include "core/text.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -43,13 +43,15 @@ bool print(const Diagnostics& findings, const std::string& source) {
 }
 
 std::vector<bool> chosen(const pipeline::Plan& plan, const std::vector<std::string>& globs, const char* flag,
-                         Diagnostics& findings) {
+                         const std::string& file, Diagnostics& findings) {
   std::vector<bool> out(plan.nodes().size());
   for (const std::string& glob : globs) {
     const auto nodes = plan.matching(glob);
     if (nodes.empty()) {
-      findings.error({flag, 0, 0, 0}, fmt::format("no node matches '{}'", glob)).hint =
-          "see the names with: espalier plan";
+      findings.error({flag, 0, 0, 0}, fmt::format("no node matches '{}'", glob)).hint = fmt::format(
+          "'*' stands for any letters, '?' for one, nothing else is special; see the names with: "
+          "espalier plan {}",
+          file);
     }
     for (const int node : nodes) out[static_cast<std::size_t>(node)] = true;
   }
@@ -83,27 +85,23 @@ std::string pipeline_text(core::Disk& disk, const std::string& file) {
 
 }  // namespace
 
-core::Path store_root(const Options& options, const core::Path& beside) {
-  if (!options.store.empty()) return options.store;
-  if (const char* from_environment = std::getenv("ESPALIER_STORE"); from_environment && *from_environment) {
-    return from_environment;
-  }
-  return beside / ".espalier";
+Workshop::Workshop(const Options& options, const core::Path& store_folder)
+    : refused(plugin::load_plugins(plugin::search_path(options.plugin_path), registry)),
+      store(disk, store_folder, registry),
+      runs(disk, store_folder) {}
+
+bool Workshop::has_store() {
+  return disk.stat(store.root() / "actions") || disk.stat(store.root() / "runs");
 }
 
-Workshop::Workshop(const Options& options, const core::Path& beside)
-    : refused(plugin::load_plugins(plugin::search_path(options.plugin_path), registry)),
-      store(disk, store_root(options, beside), registry),
-      runs(disk, store_root(options, beside)) {}
-
 void Workshop::say_when_empty() {
-  if (!disk.list(store.root()).empty()) return;
+  if (has_store()) return;
   fmt::print(stderr, "note: there is no store '{}' yet; a run makes one, and --store names another\n",
              store.root().string());
 }
 
 Session::Session(const Options& options, const core::Path& folder)
-    : workshop(options, folder), lanes(run::default_lanes(options.jobs)) {
+    : workshop(options, store_beside(options, folder)), lanes(run::default_lanes(options.jobs)) {
   surroundings.machine = core::numeric_surroundings();
   surroundings.blas = [] { return core::blas().version; };
   surroundings.trust_binary = options.trust == "binary";
@@ -124,14 +122,15 @@ std::unique_ptr<Session> Session::open(const Options& options) {
   for (const std::string& assignment : options.sets) session->document.set(assignment, findings);
   auto plan = pipeline::Plan::build(session->document, session->workshop.registry, findings);
   if (plan && !options.only.empty()) {
-    const auto wanted = chosen(*plan, options.only, "--only", findings);
+    const auto wanted = chosen(*plan, options.only, "--only", options.pipeline, findings);
     std::vector<int> nodes;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i]) nodes.push_back(static_cast<int>(i));
     }
     plan = plan->restricted_to(nodes);
   }
-  if (plan && !options.force.empty()) session->run_options.force = chosen(*plan, options.force, "--force", findings);
+  if (plan && !options.force.empty())
+    session->run_options.force = chosen(*plan, options.force, "--force", options.pipeline, findings);
   if (print(findings, text) || !plan || bad_plugin) return nullptr;
   session->plan = std::move(*plan);
   session->run_options.fail_fast = options.fail_fast;
@@ -211,7 +210,10 @@ std::string why(Session& session, const run::Resolution& resolution, int node) {
   const bool forced = i < session.run_options.force.size() && session.run_options.force[i];
   if (forced) return text + "  --force names it\n";
   const auto then = session.last_ingredients(node);
-  if (!resolution.ingredients[i]) return text + "  one of its files cannot be read\n";
+  if (const auto problem = resolution.problems.find(node); problem != resolution.problems.end()) {
+    const Error& error = problem->second;
+    return text + fmt::format("  {}\n{}", error.what(), error.hint().empty() ? "" : "    " + error.hint() + "\n");
+  }
   if (!then) return text + "  there is no earlier result of a node of this name in this store\n";
   if (*then == *resolution.ingredients[i]) {
     if (!session.workshop.store.lookup(*resolution.keys[i])) {

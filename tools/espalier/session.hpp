@@ -20,12 +20,9 @@
 
 namespace espalier::cli {
 
-/// The folder results are kept in: --store, $ESPALIER_STORE, else `.espalier` in `beside`.
-core::Path store_root(const Options& options, const core::Path& beside);
-
 /// Plugins and store, for commands that need no pipeline.
 struct Workshop {
-  explicit Workshop(const Options& options, const core::Path& beside = {});
+  Workshop(const Options& options, const core::Path& store_folder);
   Workshop(const Workshop&) = delete;
   Workshop& operator=(const Workshop&) = delete;
 
@@ -35,7 +32,9 @@ struct Workshop {
   cache::Store store;
   cache::RunLog runs;
 
-  /// A note on stderr when nothing was ever kept there, for commands that would otherwise show nothing.
+  /// Whether anything was ever kept there.
+  bool has_store();
+  /// A note on stderr when nothing was, for commands that would otherwise show nothing.
   void say_when_empty();
 };
 

@@ -8,16 +8,28 @@
 
 #include "core/text.hpp"
 #include "session.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
 
 struct Found {
+  std::string node;  ///< none when it was found by its digest
   Digest content;
   std::string kind;
 };
 
-/// The outputs of a node in the newest run that knows it; `wanted` is a node name, whole or short, with ".port" or not.
+/// Whether `wanted` is a node's name, whole or short, with its axes or without, with ".port" or not.
+bool names_output(const std::string& wanted, const std::string& name, const std::string& port) {
+  const std::string base = name.substr(0, name.find('@'));
+  const std::size_t brief = base.rfind('.') + 1;
+  for (const std::string& known : {name, name.substr(brief), base, base.substr(brief)}) {
+    if (wanted == known || wanted == known + "." + port) return true;
+  }
+  return false;
+}
+
+/// The outputs of nodes that `wanted` names, in the newest run that knows one.
 std::vector<Found> outputs_of_node(Workshop& workshop, const std::string& wanted) {
   auto ids = workshop.runs.ids();
   std::reverse(ids.begin(), ids.end());
@@ -26,15 +38,11 @@ std::vector<Found> outputs_of_node(Workshop& workshop, const std::string& wanted
     if (!record) continue;
     std::vector<Found> found;
     for (const auto& [name, key] : record->keys) {
-      const std::string base = name.substr(0, name.find('@'));
-      const std::string brief = name.substr(base.rfind('.') + 1);
       const auto digest = Digest::from_hex(key);
       const auto action = digest ? workshop.store.action(*digest) : std::nullopt;
       if (!action) continue;
       for (const auto& output : action->outputs) {
-        const bool names_it = wanted == name || wanted == brief || wanted == name + "." + output.port ||
-                              wanted == brief + "." + output.port;
-        if (names_it) found.push_back({output.content, output.kind});
+        if (names_output(wanted, name, output.port)) found.push_back({name, output.content, output.kind});
       }
     }
     if (!found.empty()) return found;
@@ -45,7 +53,7 @@ std::vector<Found> outputs_of_node(Workshop& workshop, const std::string& wanted
 std::vector<Found> outputs_by_digest(Workshop& workshop, const std::string& prefix) {
   std::vector<Found> found;
   for (const auto& entry : workshop.store.list()) {
-    if (entry.content.hex().starts_with(prefix)) found.push_back({entry.content, entry.kind});
+    if (entry.content.hex().starts_with(prefix)) found.push_back({{}, entry.content, entry.kind});
   }
   return found;
 }
@@ -95,10 +103,22 @@ void show(Workshop& workshop, const Found& found) {
   for (const auto& [name, field] : fields.all()) fmt::print("{:<28} {}\n", name, field_text(field));
 }
 
+/// One of several nodes that differ in their axes must be named.
+void require_one_node(const std::vector<Found>& found, const std::string& wanted) {
+  std::vector<std::string> nodes;
+  for (const Found& f : found) {
+    if (nodes.empty() || nodes.back() != f.node) nodes.push_back(f.node);
+  }
+  if (nodes.size() < 2) return;
+  for (const std::string& node : nodes) fmt::print("{}\n", node);
+  throw Error(Code::request, fmt::format("'{}' fits {} nodes", wanted, nodes.size()),
+              fmt::format("name one: espalier show '{}'", nodes.front()));
+}
+
 }  // namespace
 
 int show_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   auto found = outputs_of_node(workshop, options.artifact);
   if (found.empty()) found = outputs_by_digest(workshop, options.artifact);
   if (found.empty()) {
@@ -107,6 +127,7 @@ int show_command(const Options& options) {
                             options.artifact, workshop.store.root().string()),
                 "see nodes with: espalier runs RUN, and artifacts with: espalier store ls (both take --store)");
   }
+  require_one_node(found, options.artifact);
   for (const Found& f : found) show(workshop, f);
   return kOk;
 }

@@ -7,18 +7,20 @@
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "counted.hpp"
 #include "session.hpp"
+#include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
 
 std::string newest_run_of(Workshop& workshop, const std::string& file) {
   const auto text = workshop.disk.read(file);
-  if (!text) throw Error(Code::missing, fmt::format("there is no pipeline '{}'", file), "check the path after --keep");
+  if (!text) throw Error(Code::request, fmt::format("there is no pipeline '{}'", file), "check the path after --keep");
   Diagnostics findings;
   const auto document = pipeline::Document::parse(file, *text, findings);
   if (const auto latest = workshop.runs.latest(document.name())) return latest->id;
-  throw Error(Code::missing, fmt::format("pipeline '{}' ('{}') has no run in this store", document.name(), file),
+  throw Error(Code::request, fmt::format("pipeline '{}' ('{}') has no run in this store", document.name(), file),
               "leave it out of --keep, or run it first");
 }
 
@@ -56,7 +58,7 @@ Live live_results(Workshop& workshop, const std::vector<std::string>& keep) {
 }  // namespace
 
 int store_list_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   workshop.say_when_empty();
   auto entries = workshop.store.list();
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
@@ -66,38 +68,41 @@ int store_list_command(const Options& options) {
     fmt::print("{}  {:<10} {:>9}  {}\n", e.content.brief(), e.kind, core::bytes_text(static_cast<double>(e.bytes)),
                e.made_by.empty() ? "(no action names it)" : e.made_by);
   }
-  fmt::print("{} artifacts, {} in '{}'\n", entries.size(), core::bytes_text(static_cast<double>(total)),
+  fmt::print("{}, {} in '{}'\n", counted(entries.size(), "artifact"), core::bytes_text(static_cast<double>(total)),
              workshop.store.root().string());
   return kOk;
 }
 
 int store_verify_command(const Options& options) {
-  Workshop workshop(options);
-  workshop.say_when_empty();
+  Workshop workshop(options, store_nearby(options));
+  if (!workshop.has_store()) {
+    throw Error(Code::request, fmt::format("there is no store '{}' to verify", workshop.store.root().string()),
+                "a run makes one, and --store names another");
+  }
   const auto summary = workshop.store.verify();
   for (const auto& problem : summary.problems) fmt::print("{}: {}\n", problem.file.string(), problem.text);
-  fmt::print("{} artifacts and {} records, {}: {}\n", summary.objects, summary.actions,
+  fmt::print("{} and {}, {}: {}\n", counted(summary.objects, "artifact"), counted(summary.actions, "record"),
              core::bytes_text(static_cast<double>(summary.bytes)),
-             summary.problems.empty() ? "all as they should be" : fmt::format("{} problems", summary.problems.size()));
+             summary.problems.empty() ? "all as they should be" : counted(summary.problems.size(), "problem"));
   if (summary.problems.empty()) return kOk;
   fmt::print(stderr, "make it again with: espalier run PIPELINE; what is damaged counts as not there from now on\n");
   return kFailed;
 }
 
 int store_gc_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   workshop.say_when_empty();
   const Live live = live_results(workshop, options.keep);
   const auto garbage = workshop.store.garbage(live.keys, live.made_since_ns);
   for (const auto& file : garbage.files) fmt::print("{}\n", file.string());
   const std::string size = core::bytes_text(static_cast<double>(garbage.bytes));
   if (!options.yes) {
-    fmt::print(stderr, "{} files, {} could go; nothing was removed: say --yes to remove them\n", garbage.files.size(),
-               size);
+    fmt::print(stderr, "{}, {} could go; nothing was removed: say --yes to remove them\n",
+               counted(garbage.files.size(), "file"), size);
     return kOk;
   }
   workshop.store.remove(garbage);
-  fmt::print(stderr, "removed {} files, {}\n", garbage.files.size(), size);
+  fmt::print(stderr, "removed {}, {}\n", counted(garbage.files.size(), "file"), size);
   return kOk;
 }
 
@@ -116,9 +121,10 @@ std::vector<cache::RunRecord> chosen_runs(Workshop& workshop, const std::vector<
 
 int say_copied(const cache::Store::Copied& copied, std::size_t runs, const core::Path& where) {
   for (const auto& problem : copied.problems) fmt::print(stderr, "{}: {}\n", problem.file.string(), problem.text);
-  fmt::print("{} results ({} artifacts, {}) and {} runs copied to '{}'; {} results were there already\n",
-             copied.results, copied.objects, core::bytes_text(static_cast<double>(copied.bytes)), runs, where.string(),
-             copied.known);
+  fmt::print("{} ({}, {}) and {} copied to '{}'; {} there already\n", counted(copied.results, "result"),
+             counted(copied.objects, "artifact"), core::bytes_text(static_cast<double>(copied.bytes)),
+             counted(runs, "run"), where.string(),
+             copied.known == 1 ? "1 result was" : fmt::format("{} results were", copied.known));
   if (copied.problems.empty()) return kOk;
   fmt::print(stderr, "what is damaged was left out; a run of its pipeline makes it again\n");
   return kFailed;
@@ -127,7 +133,7 @@ int say_copied(const cache::Store::Copied& copied, std::size_t runs, const core:
 }  // namespace
 
 int store_export_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   workshop.say_when_empty();
   cache::Store to(workshop.disk, options.folder, workshop.registry);
   cache::RunLog runs(workshop.disk, options.folder);
@@ -145,13 +151,13 @@ int store_export_command(const Options& options) {
 }
 
 int store_import_command(const Options& options) {
-  Workshop workshop(options);
+  Workshop workshop(options, store_nearby(options));
   cache::Store from(workshop.disk, options.folder, workshop.registry);
   cache::RunLog runs(workshop.disk, options.folder);
   const std::set<Digest> keys = from.keys();
   const auto ids = runs.ids();
   if (keys.empty() && ids.empty()) {
-    throw Error(Code::missing, fmt::format("'{}' is no store: no result and no run is in it", options.folder),
+    throw Error(Code::request, fmt::format("'{}' is no store: no result and no run is in it", options.folder),
                 "give a folder that 'espalier store export' made, or the .espalier folder of another machine");
   }
   const auto copied = workshop.store.take_from(from, keys);

@@ -21,8 +21,8 @@ struct OutputConstraint {
 };
 
 /// What must not happen, in disjunctive form: some case has an input in its box whose outputs meet all its constraints.
-/// `sat` means that it can happen, `unsat` that it cannot (VNN-LIB 1.0). Numbers are the doubles nearest to the decimals
-/// of a file, so a bound that is to hold for the decimals too has to be taken one step outward.
+/// `sat` means that it can happen, `unsat` that it cannot (VNN-LIB 1.0). Numbers are the doubles nearest to the
+/// decimals of a file, so a bound that is to hold for the decimals too has to be taken one step outward.
 class ESPALIER_API Property : public Artifact {
  public:
   static constexpr std::string_view kKind = "Property";
@@ -36,7 +36,7 @@ class ESPALIER_API Property : public Artifact {
     friend bool operator==(const Box&, const Box&) = default;
   };
   struct Case {
-    std::int64_t box = 0;  ///< index in `boxes`
+    std::int64_t box = 0;                       ///< index in `boxes`
     std::vector<OutputConstraint> constraints;  ///< all of them; none means that every output will do
     friend bool operator==(const Case&, const Case&) = default;
   };

@@ -80,7 +80,7 @@ class ESPALIER_API Attacks : public Artifact {
   std::string_view kind() const override { return kKind; }
   Fields to_fields() const;
   static Attacks from_fields(const Fields& fields);
-  /// Share of rows classified correctly for which nothing was found; a misclassified image is not robust. METHODS: the
+  /// Share of rows classified correctly for which nothing was found; a misclassified image is not robust. The
   /// "robustness" column of Guidotti et al. 2020, tables 2 and 3.
   double robustness() const;
 };
@@ -107,8 +107,8 @@ class ESPALIER_API Verdicts : public Artifact {
     /// Certified lower bound on min over other classes of (label score - class score) in the box; -inf when none.
     double bound = 0;
     bool witness_checked = false;  ///< set by the engine after it replayed the witness; a stage leaves it false
-    /// Why a verdict is `error` or `unknown`, or that `robust` or `counterexample` is known of the reals only and not of
-    /// inference in single precision. May be empty.
+    /// Why a verdict is `error` or `unknown`, or that `robust` or `counterexample` is known of the reals only and not
+    /// of inference in single precision. May be empty.
     std::string message;
   };
   std::string solver;   ///< "abstract.deeppoly", say
