@@ -66,7 +66,9 @@ class Decision {
     answer_.verdict = Verdict::robust;
     std::vector<CaseList> cases(property_.boxes.size());
     for (const Property::Case& c : property_.cases) cases[static_cast<std::size_t>(c.box)].push_back(&c);
-    for (std::size_t b = 0; b < cases.size() && answer_.verdict == Verdict::robust; ++b) {
+    // A box that stays open leaves it to the others to show a violation.
+    const auto goes_on = [&] { return answer_.verdict == Verdict::robust || answer_.verdict == Verdict::unknown; };
+    for (std::size_t b = 0; b < cases.size() && goes_on(); ++b) {
       if (!cases[b].empty() && !is_empty(property_.boxes[b])) decide(property_.boxes[b], cases[b]);
     }
     if (answer_.verdict == Verdict::robust) answer_.message = std::move(float32_note_);

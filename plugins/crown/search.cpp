@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "frontier.hpp"
-#include "second_look.hpp"
 #include "team.hpp"
 
 namespace espalier::crown {
@@ -71,8 +70,7 @@ class Search {
     for (const Domain& d : stuck_) result.bound = std::min(result.bound, d.bound);
     result.end = end_ == End::proven && !stuck_.empty() ? End::stuck : end_.load();
     result.stuck = std::move(stuck_);
-    result.unshown = unshown_;
-    result.blurred = blurred_;
+    result.why = why_;
     result.open = frontier_.drain();
     result.case_of = std::move(case_of_);
     return result;
@@ -207,8 +205,7 @@ class Search {
     End none = End::proven;
     if (!may_continue_()) end_.compare_exchange_strong(none, End::out_of_time);
     const std::lock_guard lock(mutex_);
-    unshown_ = unshown_ || answer.end == SecondLook::End::unshown;
-    blurred_ = blurred_ || answer.end == SecondLook::End::blurred;
+    why_ = std::max(why_, answer.end);
     stuck_.push_back(std::move(leaf));
   }
 
@@ -228,8 +225,7 @@ class Search {
   double closed_bound_ = HUGE_VAL;
   double first_bound_ = HUGE_VAL;  ///< the worst before the first split
   Domains stuck_;
-  bool unshown_ = false;
-  bool blurred_ = false;
+  SecondLook::End why_ = SecondLook::End::refuted;
 };
 
 }  // namespace

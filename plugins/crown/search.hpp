@@ -7,6 +7,7 @@
 
 #include "brancher.hpp"
 #include "root.hpp"
+#include "second_look.hpp"
 
 namespace espalier::crown {
 
@@ -32,11 +33,10 @@ struct SearchResult {
   End end = End::proven;
   double bound = 0;  ///< certified, of the goals minus their thresholds; of what was closed when proven
   std::int64_t domains = 0;
-  std::vector<std::size_t> case_of;  ///< of every goal that domains name
-  Domains open;                      ///< what was left when given up; literals name neurons of the root
-  Domains stuck;                     ///< domains with every neuron fixed that nothing decided
-  bool unshown = false;              ///< one of them was SecondLook::End::unshown
-  bool blurred = false;              ///< one of them was SecondLook::End::blurred
+  std::vector<std::size_t> case_of;                ///< of every goal that domains name
+  Domains open;                                    ///< what was left when given up; literals name neurons of the root
+  Domains stuck;                                   ///< domains with every neuron fixed that nothing decided
+  SecondLook::End why = SecondLook::End::refuted;  ///< of those, what outweighs the rest
 };
 
 /// Branch and bound over the phases of unstable neurons (Bunel et al. 2020). Every case is refuted through one goal,

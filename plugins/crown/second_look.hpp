@@ -15,12 +15,13 @@ namespace espalier::crown {
 /// Decides what bounds in float leave open. Constant; used by many threads.
 class SecondLook {
  public:
+  /// Of a part of the box; what comes later outweighs what comes before.
   enum class End : std::uint8_t {
     refuted,  ///< the case does not show in the part
-    shown,    ///< `trial` took an input
-    unshown,  ///< the case shows over the reals, but at no input in doubles that was tried
     blurred,  ///< it shows for some decimals that the property's numbers are nearest to, not for these themselves
     open,     ///< told to end, or the network has numbers that are no ratios
+    unshown,  ///< it shows over the reals, but at no input in doubles that was tried
+    shown,    ///< `trial` took an input
   };
   struct Answer {
     End end = End::open;

@@ -183,8 +183,7 @@ class Solver {
     }
     SearchResult result = search(root, cases, how, named, may_continue_);
     domains_ += result.domains;
-    if (result.unshown) unshown_ = true;
-    if (result.blurred) blurred_ = true;
+    note_why(result.why);
     return result;
   }
 
@@ -196,13 +195,7 @@ class Solver {
   }
 
   Outcome finish(End end, double bound = -HUGE_VAL) const {
-    return {.end = end,
-            .bound = bound,
-            .domains = domains_,
-            .parts = parts_,
-            .root = whole_,
-            .unshown = unshown_,
-            .blurred = blurred_};
+    return {.end = end, .bound = bound, .domains = domains_, .parts = parts_, .root = whole_, .why = why_};
   }
 
   Outcome by_parts(std::vector<Part> first) {
@@ -243,6 +236,11 @@ class Solver {
     queue_.put(parts_of(result, kept, part.phases, which));
   }
 
+  void note_why(SecondLook::End why) {
+    const std::lock_guard lock(mutex_);
+    why_ = std::max(why_, why);
+  }
+
   void note_bound(double bound) {
     const std::lock_guard lock(mutex_);
     bound_ = std::min(bound_.load(), bound);
@@ -269,8 +267,7 @@ class Solver {
   std::atomic<double> bound_{HUGE_VAL};
   std::atomic<std::int64_t> domains_{0};
   std::atomic<std::int64_t> parts_{0};
-  std::atomic<bool> unshown_{false};
-  std::atomic<bool> blurred_{false};
+  SecondLook::End why_ = SecondLook::End::refuted;
 };
 
 }  // namespace

@@ -34,11 +34,9 @@ struct Outcome {
   SearchResult::End end = SearchResult::End::proven;
   double bound = 0;  ///< certified, see SearchResult
   std::int64_t domains = 0;
-  std::int64_t parts = 0;            ///< parts of the box that got bounds of their own
-  std::shared_ptr<const Root> root;  ///< what is known about the whole box
-  // Why it is stuck, see SecondLook.
-  bool unshown = false;
-  bool blurred = false;
+  std::int64_t parts = 0;                          ///< parts of the box that got bounds of their own
+  std::shared_ptr<const Root> root;                ///< what is known about the whole box
+  SecondLook::End why = SecondLook::End::refuted;  ///< it is stuck
 };
 
 /// Refutes every case on a box or shows one: attacks; bounds on the whole box; bounds of single neurons by splits

@@ -34,11 +34,16 @@ Verdict verdict_of(End end) {
   return Verdict::unknown;
 }
 
-const char* message_of(const Outcome& outcome) {
-  if (outcome.end != End::stuck) return "";
-  if (outcome.unshown) return "violated over the reals, but at no input in doubles that was found";
-  if (outcome.blurred) return "holds for the property's numbers, but not for all decimals that they are nearest to";
-  return "parts without unstable neurons are within rounding of a violation";
+/// Why a search is stuck.
+const char* message_of(SecondLook::End why) {
+  switch (why) {
+    case SecondLook::End::unshown:
+      return "violated over the reals, but at no input in doubles that was found";
+    case SecondLook::End::blurred:
+      return "holds for the property's numbers, but not for all decimals that they are nearest to";
+    default:
+      return "parts without unstable neurons are within rounding of a violation";
+  }
 }
 
 /// What a decision may use.
@@ -118,11 +123,13 @@ class PropertyDecision {
   Decision decide() {
     decision_.verdict = Verdict::robust;
     decision_.bound = HUGE_VAL;
-    for (std::size_t b = 0; b < property_.boxes.size() && decision_.verdict == Verdict::robust; ++b) {
+    for (std::size_t b = 0; b < property_.boxes.size() && !is_over(); ++b) {
       if (!is_empty(property_.boxes[b])) decide(b);
     }
     decision_.witness = witness_.take();
+    if (decision_.verdict == Verdict::counterexample) decision_.message.clear();
     if (decision_.verdict == Verdict::robust) decision_.message = float32_note_;
+    if (decision_.verdict == Verdict::unknown && decision_.message.empty()) decision_.message = message_of(why_);
     return std::move(decision_);
   }
 
@@ -142,7 +149,10 @@ class PropertyDecision {
           {abstract::sum_down(box.low[i], -abstract::kFloor), abstract::sum_up(box.high[i], abstract::kFloor)});
     }
     const abstract::Box reals(std::move(hull));
-    if (reals.empty()) return end(End::stuck, -HUGE_VAL, "an input is unbounded");
+    if (reals.empty()) {
+      decision_.message = "an input is unbounded";
+      return end(End::stuck, -HUGE_VAL);
+    }
     abstract::Relaxation ranges(graph_, reals);
     while (!ranges.complete()) ranges.extend();
     const std::vector<Case> cases = cases_of(b, ranges);
@@ -167,7 +177,7 @@ class PropertyDecision {
     return cases;
   }
 
-  /// Ends the decision unless what it returns is that it gave up or is stuck.
+  /// Ends the box unless what it returns is that it gave up or is stuck.
   End by_boxes(const abstract::Relaxation& ranges, const std::vector<Case>& cases, const Property::Box& box,
                std::int64_t most_boxes) {
     InputBox whole;
@@ -201,7 +211,8 @@ class PropertyDecision {
                            .numbers = &resources_.numbers};
     const Outcome result = solve(graph_, reals, cases, options_of(resources_, trial), try_point, may_continue_);
     decision_.subproblems += result.domains;
-    end(result.end, result.bound, message_of(result));
+    end(result.end, result.bound);
+    why_ = std::max(why_, result.why);
     if (result.end == End::proven) note_float32(result.bound, result.root->relaxation);
   }
 
@@ -218,11 +229,12 @@ class PropertyDecision {
     return witness_.keep(std::move(point));
   }
 
-  void end(End how, double bound, const char* message = "") {
-    decision_.verdict = verdict_of(how);
-    decision_.message = message;
+  /// Of one box. A box that stays open leaves it to the others to show a violation.
+  void end(End how, double bound) {
+    if (how != End::proven) decision_.verdict = verdict_of(how);
     decision_.bound = how == End::violated ? -HUGE_VAL : std::min(decision_.bound, bound);
   }
+  bool is_over() const { return decision_.verdict == Verdict::counterexample || decision_.verdict == Verdict::timeout; }
 
   const Network& network_;
   const abstract::Graph& graph_;
@@ -230,6 +242,7 @@ class PropertyDecision {
   Resources resources_;
   MayContinue may_continue_ = [this] { return resources_.used() < 1; };
   Decision decision_;
+  SecondLook::End why_ = SecondLook::End::refuted;
   std::string float32_note_;
   Witness witness_;
 };
@@ -309,7 +322,7 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
   const Outcome outcome = solve(graph, *question.box, cases, options_of({threads, memory_, numbers_, used}, trial),
                                 try_point, may_continue);
   decision.verdict = verdict_of(outcome.end);
-  decision.message = message_of(outcome);
+  if (outcome.end == End::stuck) decision.message = message_of(outcome.why);
   decision.bound = outcome.end == End::violated ? -HUGE_VAL : outcome.bound;
   decision.subproblems = outcome.domains;
   if (decision.verdict == Verdict::robust) {
