@@ -6,7 +6,8 @@
 namespace espalier::core {
 
 /// SIGKILL to every process that came of this one, and to all of the sessions they began: for a process that leaves
-/// without giving whoever started them time to see to it.
+/// without giving whoever started them time to see to it. Where a shell became this program by `exec`, what it had
+/// started counts as well: nobody can tell.
 ESPALIER_API void kill_descendants();
 
 }  // namespace espalier::core
