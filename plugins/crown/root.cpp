@@ -26,7 +26,7 @@ std::vector<std::size_t> unstable(const abstract::Intervals& bounds) {
   return elements;
 }
 
-/// Certified bounds of up to kPerGroup elements of a value.
+/// Certified bounds of up to kPerGroup elements of a value. A lane for the lower side of each, then one for the upper.
 void bound_group(Bounder& bounder, const Lines& lines, int place, std::span<const std::size_t> elements,
                  const Effort& effort, std::span<Interval> out) {
   static constexpr std::array<double, kLanes> kSettled{};  // a side that does not cross 0 needs no more
@@ -43,6 +43,14 @@ void bound_group(Bounder& bounder, const Lines& lines, int place, std::span<cons
   }
 }
 
+/// What the bound of a lane was found with.
+Leaf leaf_of(const Bounder& bounder, int lane, const Lines& lines, std::span<const int> sloped) {
+  Leaf leaf{.literals = lines.literals};
+  for (const Literal& literal : lines.literals) leaf.multipliers.push_back(bounder.beta(lane, literal.neuron));
+  for (const int neuron : sloped) leaf.slopes.push_back(bounder.low(lane, neuron));
+  return leaf;
+}
+
 /// Builds a root value by value.
 class Builder {
  public:
@@ -54,7 +62,10 @@ class Builder {
         options_(options),
         may_continue_(may_continue),
         relaxation_(graph, box),
-        program_(graph, relaxation_, phases) {}
+        program_(graph, relaxation_, phases) {
+    if (options.proof == nullptr) return;
+    scope_ = options.proof->open_scope(outer != nullptr ? outer->scope : -1, options.case_index, phases);
+  }
 
   std::optional<Root> build() {
     while (!relaxation_.complete()) {
@@ -63,7 +74,7 @@ class Builder {
       if (!tighten()) return std::nullopt;
     }
     Lines lines(program_.ranges());
-    return Root{std::move(relaxation_), std::move(program_), std::move(lines)};
+    return Root{std::move(relaxation_), std::move(program_), std::move(lines), scope_};
   }
 
  private:
@@ -96,19 +107,25 @@ class Builder {
   bool tighten_by_rows() {
     const std::vector<std::size_t> elements = unstable(relaxation_.bounds(relaxation_.last()));
     std::vector<Interval> found(elements.size(), {-HUGE_VAL, HUGE_VAL});
+    const std::vector<int> sloped = is_recorded() ? unstable_neurons() : std::vector<int>();
+    Leaves leaves(is_recorded() ? 2 * elements.size() : 0);
     const Lines lines(program_.ranges());
     const int place = program_.place(relaxation_.last());
     const std::size_t groups = (elements.size() + kPerGroup - 1) / kPerGroup;
     std::atomic<std::size_t> next{0};
     in_parallel(static_cast<int>(std::min(static_cast<std::size_t>(options_.threads), groups)), [&](int) {
-      Bounder bounder(program_);
+      Bounder bounder(program_, is_recorded() ? kProofMargin : 1);
       for (std::size_t g = next++; g < groups && may_continue_(); g = next++) {
         const std::size_t begin = g * kPerGroup;
         const std::size_t count = std::min(kPerGroup, elements.size() - begin);
         bound_group(bounder, lines, place, std::span(elements).subspan(begin, count), options_.effort,
                     std::span(found).subspan(begin, count));
+        for (std::size_t l = 0; is_recorded() && l < 2 * count; ++l) {
+          leaves[2 * begin + l] = leaf_of(bounder, static_cast<int>(l), lines, sloped);
+        }
       }
     });
+    if (is_recorded()) record(elements, found, leaves, sloped);
     for (std::size_t i = 0; i < elements.size(); ++i) {
       if (!learn(elements[i], found[i])) return false;
     }
@@ -121,11 +138,37 @@ class Builder {
     std::vector<Interval> found;
     for (const std::size_t k : open) found.push_back(relaxation_.bounds(relaxation_.last())[k]);
     refine(program_, Lines(program_.ranges()), program_.place(relaxation_.last()), open, found, options_.refinement,
-           options_.threads, may_continue_);
+           options_.threads, may_continue_, {options_.proof, scope_, relaxation_.last()});
     for (std::size_t i = 0; i < open.size(); ++i) {
       if (!learn(open[i], found[i])) return false;
     }
     return true;
+  }
+
+  bool is_recorded() const { return options_.proof != nullptr; }
+
+  std::vector<int> unstable_neurons() const {
+    std::vector<int> neurons;
+    for (int n = 0; n < program_.neurons(); ++n) {
+      const Range& range = program_.ranges()[static_cast<std::size_t>(n)];
+      if (range.unstable() && range.split == 0) neurons.push_back(n);
+    }
+    return neurons;
+  }
+
+  /// Two leaves an element, for its lower and its upper side.
+  void record(std::span<const std::size_t> elements, std::span<const Interval> found, std::span<const Leaf> leaves,
+              std::span<const int> sloped) {
+    const std::int64_t names = options_.proof->sloped(program_, sloped);
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      const NeuronId id{relaxation_.last(), static_cast<std::int32_t>(elements[i])};
+      const auto claim = [&](int side, double bound, std::size_t leaf) {
+        if (!std::isfinite(bound)) return;
+        options_.proof->neuron(scope_, id, side, bound, program_, names, leaves.subspan(leaf, 1));
+      };
+      claim(1, found[i].low, 2 * i);
+      claim(-1, found[i].high, 2 * i + 1);
+    }
   }
 
   const abstract::Graph& graph_;
@@ -135,6 +178,7 @@ class Builder {
   const MayContinue& may_continue_;
   Relaxation relaxation_;
   Program program_;
+  int scope_ = -1;
 };
 
 }  // namespace
