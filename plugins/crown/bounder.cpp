@@ -124,16 +124,20 @@ void Bounder::run(int place, int lanes, const Effort& effort, std::span<const do
     backward(place);
     keep_best(place, i == 0);
     if (effort.mean_point && 2 * i >= effort.iterations) add_to_mean(1.0F / static_cast<float>(effort.iterations / 2));
-    bool done = true;
-    for (int l = 0; l < lanes; ++l) {
-      done = done && best_[static_cast<std::size_t>(l)] > thresholds[static_cast<std::size_t>(l)];
-    }
-    if (done) return;
+    if (reached_all(lanes, effort.pairs, thresholds)) return;
     if (i + 1 == effort.iterations) break;
     forward(place);
     ascend(place, effort, i);
   }
   if (effort.mean_point) std::copy(mean_points_.begin(), mean_points_.end(), points_.data());
+}
+
+bool Bounder::reached_all(int lanes, bool pairs, std::span<const double> thresholds) const {
+  const auto reached = [&](std::size_t l) { return best_[l] > thresholds[l]; };
+  for (std::size_t l = 0; l < static_cast<std::size_t>(lanes); ++l) {
+    if (!reached(l) && !(pairs && reached(l ^ 1))) return false;
+  }
+  return true;
 }
 
 void Bounder::add_to_mean(float weight) {

@@ -23,6 +23,8 @@ struct Effort {
   /// Leaves the mean of the later minimisers in place of the last: where multipliers have settled, it comes near to the
   /// minimiser of the split network (primal recovery, Shor 1985).
   bool mean_point = false;
+  /// Lanes 2i and 2i + 1 are the two sides of one function: enough when one of them exceeds its threshold.
+  bool pairs = false;
 };
 
 /// The lines over every neuron when nothing more is split: what all lanes start from.
@@ -96,6 +98,7 @@ class Bounder {
   }
   void ascend(int place, const Effort& effort, int iteration);
   void sum_inputs(int value, const char* chosen);
+  bool reached_all(int lanes, bool pairs, std::span<const double> thresholds) const;
   void keep_best(int place, bool first);
   void add_to_mean(float weight);
   Relaxed relaxed(int first_neuron);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "root.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <cstdint>
+#include <limits>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -26,16 +30,15 @@ std::vector<std::size_t> unstable(const abstract::Intervals& bounds) {
   return elements;
 }
 
-/// Certified bounds of up to kPerGroup elements of a value.
-void bound_group(Bounder& bounder, const Lines& lines, int place, std::span<const std::size_t> elements,
-                 const Effort& effort, std::span<Interval> out) {
+/// Certified bounds of up to kPerGroup elements of a value. Needs: the bounder has been reset.
+void bound_group(Bounder& bounder, int place, std::span<const std::size_t> elements, const Effort& effort,
+                 std::span<Interval> out) {
   static constexpr std::array<double, kLanes> kSettled{};  // a side that does not cross 0 needs no more
   float* objective = bounder.objective(place);
   for (std::size_t i = 0; i < elements.size(); ++i) {
     objective[elements[i] * kLanes + 2 * i] = 1;
     objective[elements[i] * kLanes + 2 * i + 1] = -1;
   }
-  bounder.reset(lines);
   bounder.run(place, 2 * static_cast<int>(elements.size()), effort, kSettled);
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const int lane = 2 * static_cast<int>(i);
@@ -54,12 +57,16 @@ class Builder {
         options_(options),
         may_continue_(may_continue),
         relaxation_(graph, box),
-        program_(graph, relaxation_, phases) {}
+        program_(graph, relaxation_, phases),
+        first_inputs_(1, std::vector<std::int32_t>(static_cast<std::size_t>(graph.size(0)))) {
+    std::iota(first_inputs_[0].begin(), first_inputs_[0].end(), 0);
+  }
 
   std::optional<Root> build() {
     while (!relaxation_.complete()) {
       relaxation_.extend();
       program_.extend(relaxation_);
+      note_first_inputs();
       if (!tighten()) return std::nullopt;
     }
     Lines lines(program_.ranges());
@@ -93,26 +100,68 @@ class Builder {
     return true;
   }
 
+  /// One evaluation shows of most neurons of a deep network that they are stable; steps of ascent are for the others.
   bool tighten_by_rows() {
-    const std::vector<std::size_t> elements = unstable(relaxation_.bounds(relaxation_.last()));
-    std::vector<Interval> found(elements.size(), {-HUGE_VAL, HUGE_VAL});
+    constexpr int kMany = 8;
+    Effort effort = options_.effort;
+    effort.pairs = true;
     const Lines lines(program_.ranges());
+    if (effort.iterations >= kMany && !tighten_by_rows(lines, {.iterations = 1})) return false;
+    return tighten_by_rows(lines, effort);
+  }
+
+  bool tighten_by_rows(const Lines& lines, const Effort& effort) {
+    const std::vector<std::size_t> elements = unstable_side_by_side();
+    std::vector<Interval> found(elements.size(), {-HUGE_VAL, HUGE_VAL});
     const int place = program_.place(relaxation_.last());
     const std::size_t groups = (elements.size() + kPerGroup - 1) / kPerGroup;
     std::atomic<std::size_t> next{0};
     in_parallel(static_cast<int>(std::min(static_cast<std::size_t>(options_.threads), groups)), [&](int) {
       Bounder bounder(program_);
+      bounder.reset(lines);
       for (std::size_t g = next++; g < groups && may_continue_(); g = next++) {
         const std::size_t begin = g * kPerGroup;
         const std::size_t count = std::min(kPerGroup, elements.size() - begin);
-        bound_group(bounder, lines, place, std::span(elements).subspan(begin, count), options_.effort,
+        bound_group(bounder, place, std::span(elements).subspan(begin, count), effort,
                     std::span(found).subspan(begin, count));
+        if (effort.iterations > 1) bounder.reset(lines);
       }
     });
     for (std::size_t i = 0; i < elements.size(); ++i) {
       if (!learn(elements[i], found[i])) return false;
     }
     return true;
+  }
+
+  /// Those of the last value, in the order of the inputs that they depend on: neighbours share what they reach.
+  std::vector<std::size_t> unstable_side_by_side() const {
+    std::vector<std::size_t> elements = unstable(relaxation_.bounds(relaxation_.last()));
+    const std::vector<std::int32_t>& first = first_inputs_.back();
+    std::ranges::stable_sort(elements, {}, [&](std::size_t k) { return first[k]; });
+    return elements;
+  }
+
+  /// Of the last value: the first input that each element depends on.
+  void note_first_inputs() {
+    const int last = relaxation_.last();
+    const abstract::Graph::Node& node = graph_.node(last);
+    std::vector<std::int32_t> first(static_cast<std::size_t>(graph_.size(last)),
+                                    std::numeric_limits<std::int32_t>::max());
+    const auto note = [&](std::size_t k, std::int32_t input) { first[k] = std::min(first[k], input); };
+    for (const int in : node.inputs) {
+      const std::vector<std::int32_t>& from = first_inputs_[static_cast<std::size_t>(in)];
+      const auto* map = std::get_if<abstract::AffineMap>(&node.step);
+      for (std::size_t j = 0; j < from.size(); ++j) {
+        if (map == nullptr) {
+          note(j, from[j]);
+          continue;
+        }
+        for (auto t = map->weights.start[j]; t < map->weights.start[j + 1]; ++t) {
+          note(static_cast<std::size_t>(map->weights.terms[static_cast<std::size_t>(t)].row), from[j]);
+        }
+      }
+    }
+    first_inputs_.push_back(std::move(first));
   }
 
   bool tighten_by_splits() {
@@ -135,6 +184,7 @@ class Builder {
   const MayContinue& may_continue_;
   Relaxation relaxation_;
   Program program_;
+  std::vector<std::vector<std::int32_t>> first_inputs_;
 };
 
 }  // namespace
