@@ -162,7 +162,7 @@ void Brancher::remember(int lane, Domain& d) const {
 
 void Brancher::keep_closed(int lane, const Domain& d) {
   Leaf& leaf = closed_.emplace_back(Leaf{.goal = d.goal, .literals = d.literals});
-  for (const Literal& literal : d.literals) leaf.multipliers.push_back(bounder_.beta(lane, literal.neuron));
+  for (const Literal& literal : d.literals) leaf.multipliers.push_back(bounder_.used_beta(lane, literal.neuron));
   for (const Place& p : places_) leaf.slopes.push_back(bounder_.low(lane, p.neuron));
 }
 
