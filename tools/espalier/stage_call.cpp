@@ -8,6 +8,7 @@
 #include <espalier/error.hpp>
 
 #include "core/text.hpp"
+#include "options.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -21,6 +22,20 @@ const StageSpec& found(const plugin::Registry& registry, const std::string& name
 }
 
 }  // namespace
+
+run::Seat seat_for(const StageSpec& stage, const Options& options) {
+  const run::Lanes lanes = run::default_lanes(0);
+  run::Seat seat{.threads = options.threads > 0 ? options.threads : lanes.cores};
+  const auto gpu = lanes.by_name.find("gpu");
+  const bool has_gpu = gpu != lanes.by_name.end() && !gpu->second.devices.empty();
+  if (options.device == "cuda" && !has_gpu) {
+    throw Error(Code::request, "there is no CUDA device here", "use --device auto, or cpu");
+  }
+  if (options.device == "cuda" || (options.device == "auto" && stage.uses_device && has_gpu)) {
+    seat.device = gpu->second.devices.front();
+  }
+  return seat;
+}
 
 StageCall::StageCall(const plugin::Registry& registry, const std::string& stage)
     : registry_(registry), stage_(found(registry, stage)) {

@@ -61,20 +61,6 @@ void require_time_limit(double timeout_s) {
               fmt::format("give a number of seconds from 0 to {}", kLongest_s));
 }
 
-run::Seat seat_for(const StageSpec& stage, const Options& options) {
-  const run::Lanes lanes = run::default_lanes(0);
-  run::Seat seat{.threads = options.threads > 0 ? options.threads : lanes.cores};
-  const auto gpu = lanes.by_name.find("gpu");
-  const bool has_gpu = gpu != lanes.by_name.end() && !gpu->second.devices.empty();
-  if (options.device == "cuda" && !has_gpu) {
-    throw Error(Code::request, "there is no CUDA device here", "use --device auto, or cpu");
-  }
-  if (options.device == "cuda" || (options.device == "auto" && stage.uses_device && has_gpu)) {
-    seat.device = gpu->second.devices.front();
-  }
-  return seat;
-}
-
 Question read_question(const Options& options) {
   Question question{.network = std::make_shared<const Network>(exchange::read_onnx(options.model)),
                     .property = std::make_shared<const Property>(exchange::read_vnnlib(options.property))};
