@@ -42,7 +42,7 @@ Lines::Lines(std::span<const Range> ranges) {
   }
 }
 
-Bounder::Bounder(const Program& program) : program_(&program), support_(program) {
+Bounder::Bounder(const Program& program, double margin) : program_(&program), support_(program) {
   std::size_t elements = 0;
   int widest = program.value(0).size;
   for (int v = 0; v < program.values(); ++v) {
@@ -50,7 +50,7 @@ Bounder::Bounder(const Program& program) : program_(&program), support_(program)
     elements += lanes_of(program.value(v).size);
     widest = std::max(widest, program.value(v).size);
   }
-  error_scale_ = 1.001 + 0x1p-22 * static_cast<double>(elements / kLanes);
+  error_scale_ = margin * (1.001 + 0x1p-22 * static_cast<double>(elements / kLanes));
   coefficients_ = Aligned<float>(elements);
   before_ = Aligned<float>(elements);
   after_ = Aligned<float>(elements);

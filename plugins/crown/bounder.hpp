@@ -45,7 +45,8 @@ struct Lines {
 /// sent forward through the relaxed network. One thread's.
 class Bounder {
  public:
-  explicit Bounder(const Program& program);
+  /// `margin`: how many times what rounding can take from a bound is taken.
+  explicit Bounder(const Program& program, double margin = 1);
 
   /// Coefficients of the next run on value `place` before its ReLU, [size x kLanes], to be filled by the caller.
   float* objective(int place);

@@ -30,7 +30,8 @@ std::vector<std::size_t> unstable(const abstract::Intervals& bounds) {
   return elements;
 }
 
-/// Certified bounds of up to kPerGroup elements of a value. Needs: the bounder has been reset.
+/// Certified bounds of up to kPerGroup elements of a value. A lane for the lower side of each, then one for the upper.
+/// Needs: the bounder has been reset.
 void bound_group(Bounder& bounder, int place, std::span<const std::size_t> elements, const Effort& effort,
                  std::span<Interval> out) {
   static constexpr std::array<double, kLanes> kSettled{};  // a side that does not cross 0 needs no more
@@ -44,6 +45,14 @@ void bound_group(Bounder& bounder, int place, std::span<const std::size_t> eleme
     const int lane = 2 * static_cast<int>(i);
     out[i] = {bounder.bound(lane), -bounder.bound(lane + 1)};
   }
+}
+
+/// What the bound of a lane was found with.
+Leaf leaf_of(const Bounder& bounder, int lane, const Lines& lines, std::span<const int> sloped) {
+  Leaf leaf{.literals = lines.literals};
+  for (const Literal& literal : lines.literals) leaf.multipliers.push_back(bounder.beta(lane, literal.neuron));
+  for (const int neuron : sloped) leaf.slopes.push_back(bounder.low(lane, neuron));
+  return leaf;
 }
 
 /// Builds a root value by value.
@@ -60,6 +69,8 @@ class Builder {
         program_(graph, relaxation_, phases),
         first_inputs_(1, std::vector<std::int32_t>(static_cast<std::size_t>(graph.size(0)))) {
     std::iota(first_inputs_[0].begin(), first_inputs_[0].end(), 0);
+    if (options.proof == nullptr) return;
+    scope_ = options.proof->open_scope(outer != nullptr ? outer->scope : -1, options.case_index, phases);
   }
 
   std::optional<Root> build() {
@@ -70,7 +81,7 @@ class Builder {
       if (!tighten()) return std::nullopt;
     }
     Lines lines(program_.ranges());
-    return Root{std::move(relaxation_), std::move(program_), std::move(lines)};
+    return Root{std::move(relaxation_), std::move(program_), std::move(lines), scope_};
   }
 
  private:
@@ -113,20 +124,26 @@ class Builder {
   bool tighten_by_rows(const Lines& lines, const Effort& effort) {
     const std::vector<std::size_t> elements = unstable_side_by_side();
     std::vector<Interval> found(elements.size(), {-HUGE_VAL, HUGE_VAL});
+    const std::vector<int> sloped = is_recorded() ? unstable_neurons() : std::vector<int>();
+    Leaves leaves(is_recorded() ? 2 * elements.size() : 0);
     const int place = program_.place(relaxation_.last());
     const std::size_t groups = (elements.size() + kPerGroup - 1) / kPerGroup;
     std::atomic<std::size_t> next{0};
     in_parallel(static_cast<int>(std::min(static_cast<std::size_t>(options_.threads), groups)), [&](int) {
-      Bounder bounder(program_);
+      Bounder bounder(program_, is_recorded() ? kProofMargin : 1);
       bounder.reset(lines);
       for (std::size_t g = next++; g < groups && may_continue_(); g = next++) {
         const std::size_t begin = g * kPerGroup;
         const std::size_t count = std::min(kPerGroup, elements.size() - begin);
         bound_group(bounder, place, std::span(elements).subspan(begin, count), effort,
                     std::span(found).subspan(begin, count));
+        for (std::size_t l = 0; is_recorded() && l < 2 * count; ++l) {
+          leaves[2 * begin + l] = leaf_of(bounder, static_cast<int>(l), lines, sloped);
+        }
         if (effort.iterations > 1) bounder.reset(lines);
       }
     });
+    if (is_recorded()) record(elements, found, leaves, sloped);
     for (std::size_t i = 0; i < elements.size(); ++i) {
       if (!learn(elements[i], found[i])) return false;
     }
@@ -166,15 +183,41 @@ class Builder {
 
   bool tighten_by_splits() {
     if (options_.refinement.rounds == 0 || program_.neurons() == 0) return true;
-    const std::vector<std::size_t> open = unstable(relaxation_.bounds(relaxation_.last()));
+    const std::vector<std::size_t> open = unstable_side_by_side();
     std::vector<Interval> found;
     for (const std::size_t k : open) found.push_back(relaxation_.bounds(relaxation_.last())[k]);
     refine(program_, Lines(program_.ranges()), program_.place(relaxation_.last()), open, found, options_.refinement,
-           options_.threads, may_continue_);
+           options_.threads, may_continue_, {options_.proof, scope_, relaxation_.last()});
     for (std::size_t i = 0; i < open.size(); ++i) {
       if (!learn(open[i], found[i])) return false;
     }
     return true;
+  }
+
+  bool is_recorded() const { return options_.proof != nullptr; }
+
+  std::vector<int> unstable_neurons() const {
+    std::vector<int> neurons;
+    for (int n = 0; n < program_.neurons(); ++n) {
+      const Range& range = program_.ranges()[static_cast<std::size_t>(n)];
+      if (range.unstable() && range.split == 0) neurons.push_back(n);
+    }
+    return neurons;
+  }
+
+  /// Two leaves an element, for its lower and its upper side.
+  void record(std::span<const std::size_t> elements, std::span<const Interval> found, std::span<const Leaf> leaves,
+              std::span<const int> sloped) {
+    const std::int64_t names = options_.proof->sloped(program_, sloped);
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      const NeuronId id{relaxation_.last(), static_cast<std::int32_t>(elements[i])};
+      const auto claim = [&](int side, double bound, std::size_t leaf) {
+        if (!std::isfinite(bound)) return;
+        options_.proof->neuron(scope_, id, side, bound, program_, names, leaves.subspan(leaf, 1));
+      };
+      claim(1, found[i].low, 2 * i);
+      claim(-1, found[i].high, 2 * i + 1);
+    }
   }
 
   const abstract::Graph& graph_;
@@ -185,6 +228,7 @@ class Builder {
   Relaxation relaxation_;
   Program program_;
   std::vector<std::vector<std::int32_t>> first_inputs_;
+  int scope_ = -1;
 };
 
 }  // namespace
