@@ -183,7 +183,7 @@ class Builder {
 
   bool tighten_by_splits() {
     if (options_.refinement.rounds == 0 || program_.neurons() == 0) return true;
-    const std::vector<std::size_t> open = unstable(relaxation_.bounds(relaxation_.last()));
+    const std::vector<std::size_t> open = unstable_side_by_side();
     std::vector<Interval> found;
     for (const std::size_t k : open) found.push_back(relaxation_.bounds(relaxation_.last())[k]);
     refine(program_, Lines(program_.ranges()), program_.place(relaxation_.last()), open, found, options_.refinement,
@@ -227,8 +227,8 @@ class Builder {
   const MayContinue& may_continue_;
   Relaxation relaxation_;
   Program program_;
-  int scope_ = -1;
   std::vector<std::vector<std::int32_t>> first_inputs_;
+  int scope_ = -1;
 };
 
 }  // namespace

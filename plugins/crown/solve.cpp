@@ -120,11 +120,17 @@ class Solver {
     std::shared_ptr<const Root>& fine = whole_;
     RootOptions how{.threads = options_.threads};
     if (options_.only_quick) how.effort.iterations = 4;
-    fine = shared(root({}, &*coarse, how));
-    if (!options_.only_quick && attack(*fine, {.restarts = 16, .steps = 60})) return finish(End::violated);
-
     std::vector<std::size_t> open(cases_.size());
     for (std::size_t c = 0; c < open.size(); ++c) open[c] = c;
+    if (!options_.only_quick) {
+      // One evaluation a neuron costs a fraction of what the next root does, and is enough for what is easy.
+      fine = shared(root({}, &*coarse, {.effort = {.iterations = 1}, .threads = options_.threads}));
+      const SearchResult at_once = search_in(*fine, open, 1, options_.threads);
+      if (at_once.end != End::given_up) return finish(at_once.end, at_once.bound);
+    }
+    fine = shared(root({}, fine != nullptr ? fine.get() : &*coarse, how));
+    if (!options_.only_quick && attack(*fine, {.restarts = 16, .steps = 60})) return finish(End::violated);
+
     SearchResult result = search_in(*fine, open, options_.quick_domains, options_.threads);
     if (options_.only_quick) return finish(result.end, result.bound);
     for (const int rounds : options_.rounds) {

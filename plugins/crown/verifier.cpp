@@ -106,14 +106,16 @@ Goal goal_of(const OutputConstraint& constraint, std::size_t outputs, const abst
 constexpr int kFewNeurons = 24;
 /// Boxes before a network of few neurons is searched by their phases, which ends even where goals tie.
 constexpr std::int64_t kFirstBoxes = 1'000;
+/// Above so many, a box costs a generator for each, and halving it does not close enough of them.
+constexpr int kManyNeurons = 4'096;
 
-bool has_few_neurons(const abstract::Graph& graph, const abstract::Relaxation& ranges) {
+std::ptrdiff_t unstable_neurons(const abstract::Graph& graph, const abstract::Relaxation& ranges) {
   std::ptrdiff_t unstable = 0;
   for (int v = 0; v < graph.values(); ++v) {
     if (!graph.feeds_relu(v)) continue;
     unstable += std::ranges::count_if(ranges.bounds(v), [](abstract::Interval z) { return z.low < 0 && z.high > 0; });
   }
-  return unstable <= kFewNeurons;
+  return unstable;
 }
 
 /// Decides a property box by box.
@@ -157,9 +159,9 @@ class PropertyDecision {
     const std::vector<Case> cases = cases_of(b, ranges);
     if (cases.empty()) return;
     if (resources_.proof != nullptr) resources_.proof->begin_box(box.low, box.high, case_numbers(b));
-    if (!suits_box_search(split)) return by_phases(reals, cases, box);
-    const bool few = has_few_neurons(graph_, ranges);
-    const End found = by_boxes(ranges, cases, box, few ? kFirstBoxes : 0);
+    const std::ptrdiff_t unstable = unstable_neurons(graph_, ranges);
+    if (!suits_box_search(split) || unstable > kManyNeurons) return by_phases(reals, cases, box);
+    const End found = by_boxes(ranges, cases, box, unstable <= kFewNeurons ? kFirstBoxes : 0);
     if (found == End::given_up || found == End::stuck) by_phases(reals, cases, box);
     if (found == End::proven && resources_.proof != nullptr) {
       const FewInputs question{network_, graph_, cases, case_numbers(b), split};
