@@ -24,30 +24,34 @@ class Matrix {
   int columns() const { return columns_; }
   /// Whether some weight is not exactly a float.
   bool inexact() const { return inexact_; }
-  void forward(const float* x, float* y, bool add) const { multiply(forward_, x, y, add); }
-  void backward(const float* p, float* a, bool add) const { multiply(backward_, p, a, add); }
+  /// With `chosen` rows, or all: elements of x that these do not depend on are not looked at.
+  void forward(const float* x, float* y, bool add, const char* chosen = nullptr) const {
+    multiply(forward_, {nullptr, chosen}, x, y, add);
+  }
+  void backward(const float* p, float* a, bool add, const Chosen& chosen = {}) const {
+    multiply(backward_, chosen, p, a, add);
+  }
+  /// Chooses the columns that chosen rows depend on, too.
+  void reach(const char* chosen_rows, char* chosen_columns) const;
 
- private:
   /// One of the two orientations.
   struct Packed {
-    Aligned<float> dense;
-    std::vector<std::int64_t> start;
+    Aligned<float> dense;  ///< in use when there are no groups
+    std::vector<RowGroup> groups;
+    std::vector<std::int32_t> row;
     std::vector<std::int32_t> column;
     std::vector<float> weight;
     int outer = 0;
     int inner = 0;
   };
-  struct Term {
-    std::int32_t outer;
-    std::int32_t inner;
-    float weight;
-  };
-  static Packed pack(std::span<const Term> terms, int outer, int inner);
-  static void multiply(const Packed& packed, const float* x, float* y, bool add);
+
+ private:
+  static void multiply(const Packed& packed, const Chosen& chosen, const float* x, float* y, bool add);
 
   int rows_ = 0;
   int columns_ = 0;
   bool inexact_ = false;
+  bool dense_ = false;
   Packed forward_;
   Packed backward_;
 };

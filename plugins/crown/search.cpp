@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -71,18 +72,26 @@ class Search {
     result.end = end_ == End::proven && !stuck_.empty() ? End::stuck : end_.load();
     result.stuck = std::move(stuck_);
     result.why = why_;
+    result.closed = std::move(closed_);
+    if (options_.for_proof) result.sloped = brancher().sloped();
     result.open = frontier_.drain();
     result.case_of = std::move(case_of_);
     return result;
   }
 
  private:
+  BranchOptions branching() const {
+    BranchOptions how = options_.branching;
+    how.for_proof = options_.for_proof;
+    return how;
+  }
+
   Brancher brancher() {
     return {root_.program,
             root_.lines,
             root_.program.output(),
             goals_,
-            options_.branching,
+            branching(),
             [this](std::size_t goal, std::span<const float> point) {
               if (end_ != End::violated && try_point_(case_of_[goal], point)) end_ = End::violated;
             }};
@@ -94,7 +103,7 @@ class Search {
     Domains roots;
     for (std::size_t g = 0; g < goals_.size(); ++g) roots.push_back(first.root(g));
     first.bound(roots, options_.first);
-    look_again(roots, 1);
+    look_again(first, roots, 1);
     std::vector<int> open_goals(cases_, 0);
     for (const Domain& d : roots) ++open_goals[case_of_[d.goal]];
     std::vector<const Domain*> best(cases_, nullptr);
@@ -111,19 +120,20 @@ class Search {
       if (best[c] != nullptr) planted.push_back(*best[c]);
     }
     keep(first, std::move(planted));
-    note_closed(first.closed_bound());
+    note_closed(first.closed_bound(), first.take_closed());
   }
 
-  void note_closed(double bound) {
+  void note_closed(double bound, Leaves leaves = {}) {
     const std::lock_guard lock(mutex_);
     closed_bound_ = std::min(closed_bound_, bound);
+    std::ranges::move(leaves, std::back_inserter(closed_));
   }
 
   void work() {
     try {
       Brancher brancher = this->brancher();
       while_open(brancher);
-      note_closed(brancher.closed_bound());
+      note_closed(brancher.closed_bound(), brancher.take_closed());
     } catch (...) {
       frontier_.stop();  // the others would wait for what this one has taken
       throw;
@@ -143,7 +153,7 @@ class Search {
       const std::int64_t before = brancher.domains();
       Domains children = brancher.branch(parents);
       brancher.bound(children, options_.effort);
-      look_again(children, 3);
+      look_again(brancher, children, 3);
       domains_ += brancher.domains() - before;
       keep(brancher, std::move(children));
       frontier_.give_back({});
@@ -159,12 +169,12 @@ class Search {
 
   /// Drops domains that bounds in double close: those that were narrow often enough. A second look costs as much as
   /// some splits, and most of what fails narrowly once is closed by the next.
-  void look_again(Domains& domains, int often) {
+  void look_again(const Brancher& brancher, Domains& domains, int often) {
     std::erase_if(domains, [&](Domain& d) {
       if (d.narrow < often) return false;
       d.bound = std::max(d.bound, second_look_.bound(d));
       if (!(d.bound > 0)) return false;
-      note_closed(d.bound);
+      note_closed(d.bound, options_.for_proof ? Leaves{brancher.leaf_of(d)} : Leaves{});
       return true;
     });
   }
@@ -191,13 +201,19 @@ class Search {
     brancher.bound(leaves, options_.leaf);
     for (Domain& leaf : leaves) {
       if (end_ == End::violated) return;
-      decide(std::move(leaf));
+      decide(brancher, std::move(leaf));
     }
   }
 
-  void decide(Domain leaf) {
-    const SecondLook::Answer answer = second_look_.decide(leaf);
-    if (answer.end == SecondLook::End::refuted) return note_closed(answer.bound);
+  void decide(const Brancher& brancher, Domain domain) {
+    SecondLook::Answer answer = second_look_.decide(domain);
+    if (answer.end == SecondLook::End::refuted) {
+      if (!options_.for_proof) return note_closed(answer.bound);
+      Leaf leaf = brancher.leaf_of(domain);
+      leaf.multipliers = std::move(answer.multipliers);
+      leaf.weights = std::move(answer.weights);
+      return note_closed(answer.bound, {std::move(leaf)});
+    }
     if (answer.end == SecondLook::End::shown) {
       end_ = End::violated;
       return;
@@ -206,7 +222,7 @@ class Search {
     if (!may_continue_()) end_.compare_exchange_strong(none, End::out_of_time);
     const std::lock_guard lock(mutex_);
     why_ = std::max(why_, answer.end);
-    stuck_.push_back(std::move(leaf));
+    stuck_.push_back(std::move(domain));
   }
 
   const Root& root_;
@@ -225,6 +241,7 @@ class Search {
   double closed_bound_ = HUGE_VAL;
   double first_bound_ = HUGE_VAL;  ///< the worst before the first split
   Domains stuck_;
+  Leaves closed_;
   SecondLook::End why_ = SecondLook::End::refuted;
 };
 

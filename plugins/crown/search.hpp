@@ -26,6 +26,7 @@ struct SearchOptions {
   std::size_t memory = kDefaultMemory;  ///< bytes of waiting domains before it turns to those nearest to their proof
   std::int64_t most_domains = 0;        ///< give up after that many; 0: never
   const InputTrial* trial = nullptr;    ///< borrowed; null: points go to the search's TryPoint, as floats
+  bool for_proof = false;               ///< keep what closes domains
 };
 
 struct SearchResult {
@@ -37,6 +38,9 @@ struct SearchResult {
   Domains open;                                    ///< what was left when given up; literals name neurons of the root
   Domains stuck;                                   ///< domains with every neuron fixed that nothing decided
   SecondLook::End why = SecondLook::End::refuted;  ///< of those, what outweighs the rest
+  // Of a search for a proof.
+  Leaves closed;
+  std::vector<int> sloped;  ///< the neurons that leaves have slopes for
 };
 
 /// Branch and bound over the phases of unstable neurons (Bunel et al. 2020). Every case is refuted through one goal,

@@ -16,6 +16,7 @@ struct VerifyParams : abstract::VerifyParams {
 struct PropertyParams {
   double budget_s = 0;
   std::int64_t memory_mib = 2048;
+  bool keep_proof = false;
 };
 
 struct RadiusParams {

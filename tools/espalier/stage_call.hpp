@@ -45,6 +45,12 @@ class StageCall final : public Context {
     return std::static_pointer_cast<const T>(it->second);
   }
 
+  /// An output of any kind; null when the stage has none of that name.
+  ArtifactPtr artifact(std::string_view port) const {
+    const auto it = outputs_.find(port);
+    return it == outputs_.end() ? nullptr : it->second;
+  }
+
   const std::vector<Gathered>& all(std::string_view port) override;
   int threads() const override { return seat_.threads; }
   std::string_view device() const override { return seat_.device; }

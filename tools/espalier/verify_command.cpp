@@ -12,7 +12,9 @@
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
 
+#include "artifact/hdf5_image.hpp"
 #include "core/disk.hpp"
+#include "core/machine.hpp"
 #include "exchange/onnx.hpp"
 #include "exchange/vnnlib.hpp"
 #include "plugin/loader.hpp"
@@ -136,15 +138,15 @@ class Verification {
     is_read_ = true;
     if (limit_.expired()) return give_up();
     call.sit(seat);
-    return ask(call, question);
+    return ask(registry, call, question);
   }
 
-  int ask(StageCall& call, const Question& question) {
+  int ask(const plugin::Registry& registry, StageCall& call, const Question& question) {
     call.give("network", question.network);
     call.give("property", question.property);
     call.set("budget_s", std::max(limit_.remaining_s() - kReserve_s, limit_.remaining_s() / 2));
     if (call.has_param("started_s_ago")) call.set("started_s_ago", limit_.elapsed_s());
-    if (!options_.proof.empty()) call.set("proof", options_.proof);
+    if (!options_.proof.empty()) ask_for_proof(call);
     if (options_.memory_mib > 0) call.set("memory_mib", std::int64_t{options_.memory_mib});
     call.stop_when([this] { return limit_.expired(); });
     answer_.setup_seconds = limit_.elapsed_s();
@@ -154,7 +156,32 @@ class Verification {
     const Verdicts checked = with_checked_witnesses(*verdicts, *question.network, *question.property);
     take_verdict(checked, *question.network, answer_);
     if (const auto metrics = call.result<Metrics>("metrics")) take_metrics(*metrics, answer_);
+    if (!options_.proof.empty() && answer_.result == "unsat") write_proof(registry, call);
     return answer_.result == "error" ? kFailed : kOk;
+  }
+
+  void ask_for_proof(StageCall& call) const {
+    if (!call.has_param("keep_proof")) {
+      throw Error(Code::request, fmt::format("verifier '{}' makes no proofs", options_.verifier),
+                  "leave --proof out, or use --verifier crown");
+    }
+    call.set("keep_proof", true);
+  }
+
+  void write_proof(const plugin::Registry& registry, const StageCall& call) const {
+    const ArtifactPtr proof = call.artifact("proof");
+    const KindSpec* kind = proof != nullptr ? registry.find_kind(proof->kind()) : nullptr;
+    if (kind == nullptr) throw Error(Code::internal, fmt::format("'{}' gave no proof", call.stage().qualified()));
+    const Fields fields = kind->encode(*proof);
+    if (fields.tensor("scopes/box").empty()) {  // the verdict stands all the same
+      fmt::print(stderr, "espalier: '{}' is not written: {}\n", options_.proof, answer_.message);
+      return;
+    }
+    const artifact::ImageHeader header{.kind = kind->name,
+                                       .format = kind->format,
+                                       .digest = fields.digest(kind->name, kind->format),
+                                       .writer = fmt::format("espalier {}", core::kVersion)};
+    core::RealDisk().write_atomically(options_.proof, artifact::write_image(header, fields));
   }
 
   int give_up() {
