@@ -75,7 +75,7 @@ Domains Brancher::branch(std::span<const Domain> parents) {
       // What is above 0 is closed and cannot get better.
       const double a = std::min(trials[t].bound, 0.0);
       const double b = std::min(trials[t + 1].bound, 0.0);
-      const double score = a + b + 0.1 * std::min(a, b);
+      const double score = a + b + 0.1 * std::max(a, b);
       if (score > best_score) {
         best = t;
         best_score = score;

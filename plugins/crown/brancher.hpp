@@ -16,7 +16,7 @@
 namespace espalier::crown {
 
 struct BranchOptions {
-  int candidates = 3;       ///< neurons tried before one is split
+  int candidates = 5;       ///< neurons tried before one is split
   float gap_weight = 1.0F;  ///< of the relaxation's gap in their choice, against the offset it adds
   bool for_proof = false;   ///< keep what closes domains, and leave whoever checks it a margin for rounding
 };

@@ -164,7 +164,23 @@ class Search {
     if (end_ != End::proven) return end_;
     if (!may_continue_()) return End::out_of_time;
     if (options_.most_domains == 0) return End::proven;
-    return domains_ >= options_.most_domains || is_hopeless() ? End::given_up : End::proven;
+    if (domains_ >= options_.most_domains / 2) note_half(frontier_.worst());
+    const bool at_end = domains_ >= options_.most_domains && !is_near();
+    return at_end || is_hopeless() ? End::given_up : End::proven;
+  }
+
+  void note_half(double worst) {
+    double unknown = -HUGE_VAL;
+    half_bound_.compare_exchange_strong(unknown, worst);
+  }
+
+  /// With all of its domains used: when the worst bound, growing as it did over the last doubling, needs no more than
+  /// two others.
+  bool is_near() {
+    constexpr int kFactor = 4;
+    if (domains_ >= kFactor * options_.most_domains) return false;
+    const double worst = frontier_.worst();
+    return worst + 2 * (worst - half_bound_) > 0;
   }
 
   /// Drops domains that bounds in double close: those that were narrow often enough. A second look costs as much as
@@ -239,7 +255,8 @@ class Search {
   std::atomic<End> end_{End::proven};
   std::mutex mutex_;
   double closed_bound_ = HUGE_VAL;
-  double first_bound_ = HUGE_VAL;  ///< the worst before the first split
+  double first_bound_ = HUGE_VAL;              ///< the worst before the first split
+  std::atomic<double> half_bound_{-HUGE_VAL};  ///< the worst with half of the domains used
   Domains stuck_;
   Leaves closed_;
   SecondLook::End why_ = SecondLook::End::refuted;

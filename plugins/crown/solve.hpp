@@ -24,10 +24,10 @@ struct SolveOptions {
   };  ///< share of the time limit; refinement keeps to a part of the rest
   SearchOptions search;
   std::int64_t quick_domains = 2'000;  ///< before single neurons are refined
-  std::int64_t part_domains = 20'000;  ///< before a part of the box gets bounds of its own
+  std::int64_t part_domains = 40'000;  ///< before a part of the box gets bounds of its own
   std::vector<int> rounds{4, 24, 96};  ///< of refinement on the whole box, as long as searches are given up
-  int restarts_a_round = 16;           ///< of the attack after a search that was given up
-  int part_rounds = 16;
+  int restarts_a_round = 2;            ///< of the attack after a search that was given up
+  int part_rounds = 2;
   ProofRecorder* proof = nullptr;  ///< keeps why the cases are refuted
   bool only_quick = false;         ///< bounds and a search of quick_domains, and nothing else
 };
