@@ -168,7 +168,8 @@ class Proof:
         require(np.array_equal(np.diff(c["leaves/slope_start"]), wanted), "a leaf has not one slope a neuron of its list")
         case = c["claims/neuron"][claim_of, 1]
         of_case = c["claims/neuron"][claim_of, 0] == -1
-        limits = np.where(of_case, c["property/case_constraints"][np.where(of_case, case, 0)], np.iinfo(np.int64).max) if len(case) else case
+        limits = np.zeros(len(case), np.int64)  # leaves about neurons have no weights
+        limits[of_case] = c["property/case_constraints"][case[of_case]]
         weights = np.diff(c["leaves/weight_start"])
         inside = c["leaves/weight_constraint"] < np.repeat(limits, weights)
         require(np.all(inside & (c["leaves/weight_constraint"] >= 0)), "a leaf has a weight for a constraint that is not there")
