@@ -64,7 +64,7 @@ struct Proof final : Artifact {
   std::vector<std::int64_t> leaf_slope_start{0};
   std::vector<float> slopes;  ///< in [0, 1]
   std::vector<std::int64_t> leaf_weight_start{0};
-  std::vector<std::int64_t> weight_constraint;  ///< of its case
+  std::vector<std::int64_t> weight_constraint;  ///< of its case; leaves about neurons have none
   std::vector<double> weights;                  ///< >= 0: the function is the sum of weight (constraint - limit)
 
   bool empty() const { return scope_box.empty(); }

@@ -62,7 +62,7 @@ void ProofRecorder::neuron(int scope, NeuronId neuron, int side, double bound, c
   proof_.claim_side.push_back(side);
   proof_.claim_bound.push_back(bound);
   proof_.claim_slopes.push_back(sloped);
-  for (const Leaf& leaf : leaves) add(leaf, program, leaf.goal);
+  for (const Leaf& leaf : leaves) add(leaf, program, std::nullopt);
   end_claim();
 }
 
@@ -78,7 +78,7 @@ void ProofRecorder::refuted(int scope, std::int64_t case_index, std::size_t firs
   end_claim();
 }
 
-void ProofRecorder::add(const Leaf& leaf, const Program& program, std::size_t first_goal) {
+void ProofRecorder::add(const Leaf& leaf, const Program& program, std::optional<std::size_t> first_goal) {
   bytes_ += leaf.literals.size() * (sizeof(Proof::Phase) + sizeof(double)) + leaf.slopes.size() * sizeof(float) + 64;
   overflowed_ = overflowed_ || bytes_ > memory_;
   if (overflowed_) return;
@@ -91,8 +91,8 @@ void ProofRecorder::add(const Leaf& leaf, const Program& program, std::size_t fi
     proof_.weight_constraint.push_back(static_cast<std::int64_t>(constraint));
     proof_.weights.push_back(usable(weight));
   };
-  if (leaf.weights.empty()) weigh(leaf.goal - first_goal, 1);
-  for (std::size_t g = 0; g < leaf.weights.size(); ++g) weigh(g, leaf.weights[g]);
+  if (first_goal && leaf.weights.empty()) weigh(leaf.goal - *first_goal, 1);
+  for (std::size_t g = 0; first_goal && g < leaf.weights.size(); ++g) weigh(g, leaf.weights[g]);
   proof_.leaf_phase_start.push_back(static_cast<std::int64_t>(proof_.leaf_phases.size()));
   proof_.leaf_slope_start.push_back(static_cast<std::int64_t>(proof_.slopes.size()));
   proof_.leaf_weight_start.push_back(static_cast<std::int64_t>(proof_.weights.size()));

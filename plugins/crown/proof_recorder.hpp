@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -63,7 +64,8 @@ class ProofRecorder {
 
  private:
   Proof::Neuron named(NeuronId id) const;
-  void add(const Leaf& leaf, const Program& program, std::size_t first_goal);
+  /// `first_goal`: of a case; a leaf about a neuron has no weights.
+  void add(const Leaf& leaf, const Program& program, std::optional<std::size_t> first_goal);
   void end_claim();
 
   std::mutex mutex_;

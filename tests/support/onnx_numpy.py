@@ -115,6 +115,8 @@ class Node:
 
 # ---- operators
 
+EPSILON = float(np.float32(1e-5))  # of BatchNormalization, an attribute in single precision
+
 
 def windows(x, kernel, strides, dilations):
     """[n, c, height, width] as [n, c, out height, out width, kernel height, kernel width]."""
@@ -174,7 +176,8 @@ def gemm(a, x, w, c=None):
 
 
 def flatten(a, x):
-    axis = a.get("axis", 1) % (x.ndim + 1)
+    axis = a.get("axis", 1)
+    axis = axis + x.ndim if axis < 0 else axis
     return x.reshape(int(np.prod(x.shape[:axis])), -1)
 
 
@@ -193,7 +196,7 @@ def pad(a, x, pads=None, value=None):
 
 def batch_norm(a, x, scale, shift, mean, variance):
     column = [1, -1] + [1] * (x.ndim - 2)
-    unit = (x - mean.reshape(column)) / np.sqrt(variance.reshape(column) + a.get("epsilon", 1e-5))
+    unit = (x - mean.reshape(column)) / np.sqrt(variance.reshape(column) + a.get("epsilon", EPSILON))
     return unit * scale.reshape(column) + shift.reshape(column)
 
 

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proofs as the verifier writes them. That they show what they say is for tools/check-proof, see tests/proof_test.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <abstract/answers.hpp>
+#include <crown/proof.hpp>
+#include <crown/proof_recorder.hpp>
+#include <crown/verifier.hpp>
+#include <doctest/doctest.h>
+
+#include <espalier/error.hpp>
+
+#include "support/judge.hpp"
+
+using namespace espalier;
+using namespace espalier::crown;
+using namespace espalier::testing;
+
+namespace {
+
+constexpr std::size_t kPlenty = std::size_t{1} << 26;
+
+PropertyQuestion question(std::uint32_t number) {
+  std::seed_seq numbers{7U, number};
+  std::mt19937 random(numbers);
+  return random_property_question(random);
+}
+
+Digest digest_of(const Fields& fields) {
+  return fields.digest(Proof::kKind, Proof::kFormat);
+}
+
+/// A limit that depends on no clock.
+abstract::Used few_calls() {
+  return [calls = 0]() mutable { return ++calls / 20'000.0; };
+}
+
+/// A network of one ReLU layer, and a property that no bound by intervals shows.
+PropertyQuestion small_question() {
+  NetworkBuilder builder({2});
+  builder.linear({{1, 1}, {1, -1}, {-1, 2}}, {0, 0.5F, 0});
+  builder.add(Relu{});
+  builder.linear({{1, -1, 0.5F}}, {0});
+  PropertyQuestion q{.what = "small", .network = builder.build(), .property = {}};
+  q.property.inputs = 2;
+  q.property.outputs = 1;
+  q.property.boxes = {{.low = {-1, -1}, .high = {1, 1}}};
+  q.property.cases = {{.box = 0, .constraints = {{.terms = {{0, -1}}, .limit = -2.25}}}};
+  return q;
+}
+
+Proof proof_of(const PropertyQuestion& q) {
+  const Verifier verifier(q.network);
+  ProofRecorder recorder(verifier.graph(), q.property, kPlenty);
+  REQUIRE(verifier.decide(q.property, 1, few_calls(), &recorder).verdict == Verdict::robust);
+  REQUIRE_FALSE(recorder.overflowed());
+  REQUIRE_FALSE(recorder.given_up());
+  return recorder.take();
+}
+
+}  // namespace
+
+TEST_CASE("keeping a proof does not turn an answer around") {
+  int proven = 0;
+  for (std::uint32_t number = 0; number < 400; ++number) {
+    const PropertyQuestion q = question(number);
+    CAPTURE(number);
+    CAPTURE(q.what);
+    const Verifier verifier(q.network);
+    ProofRecorder recorder(verifier.graph(), q.property, kPlenty);
+    const Verdict without = verifier.decide(q.property, 1, few_calls()).verdict;
+    const Verdict with = verifier.decide(q.property, 1, few_calls(), &recorder).verdict;
+    // With the margin of a proof, a question at the edge of rounding may stay open.
+    const bool contradicts = (without == Verdict::robust && with == Verdict::counterexample) ||
+                             (without == Verdict::counterexample && with == Verdict::robust);
+    CHECK_FALSE(contradicts);
+    if (with == Verdict::robust) CHECK_FALSE(q.can_happen());
+    proven += with == Verdict::robust;
+  }
+  CHECK(proven > 50);
+}
+
+TEST_CASE("a proof comes back from its fields as it was") {
+  int kept = 0;
+  for (std::uint32_t number = 0; number < 100; ++number) {
+    const PropertyQuestion q = question(number);
+    const Verifier verifier(q.network);
+    ProofRecorder recorder(verifier.graph(), q.property, kPlenty);
+    if (verifier.decide(q.property, 1, few_calls(), &recorder).verdict != Verdict::robust) continue;
+    const Proof proof = recorder.take();
+    const Fields fields = proof.to_fields();
+    const Proof again = Proof::from_fields(fields);
+    CHECK(again.sizes() == proof.sizes());
+    CHECK(digest_of(again.to_fields()) == digest_of(fields));
+    ++kept;
+  }
+  CHECK(kept > 10);
+  const Fields nothing = Proof().to_fields();
+  CHECK(Proof::from_fields(nothing).empty());
+  CHECK(digest_of(Proof::from_fields(nothing).to_fields()) == digest_of(nothing));
+}
+
+TEST_CASE("fields of another shape are no proof") {
+  Fields fields = Proof().to_fields();
+  fields.set("claims/neuron", Tensor::zeros(DType::i32, {4}));
+  CHECK_THROWS_WITH_AS(Proof::from_fields(fields), doctest::Contains("field 'claims/neuron' of a Proof has shape"),
+                       Error);
+}
+
+TEST_CASE("every list of a proof is cut where its starts say") {
+  const Proof p = proof_of(small_question());
+  const auto cuts = [](const std::vector<std::int64_t>& start, std::size_t rows, std::size_t entries) {
+    return start.size() == rows + 1 && start.front() == 0 && start.back() == static_cast<std::int64_t>(entries) &&
+           std::is_sorted(start.begin(), start.end());
+  };
+  const std::size_t leaves = p.leaf_phase_start.size() - 1;
+  CHECK(leaves > 0);
+  CHECK(cuts(p.scope_phase_start, p.scope_box.size(), p.scope_phases.size()));
+  CHECK(cuts(p.claim_leaf_start, p.claim_scope.size(), leaves));
+  CHECK(cuts(p.sloped_start, p.sloped_start.size() - 1, p.sloped.size()));
+  CHECK(cuts(p.leaf_phase_start, leaves, p.leaf_phases.size()));
+  CHECK(cuts(p.leaf_slope_start, leaves, p.slopes.size()));
+  CHECK(cuts(p.leaf_weight_start, leaves, p.weights.size()));
+  CHECK(p.multipliers.size() == p.leaf_phases.size());
+  CHECK(p.weight_constraint.size() == p.weights.size());
+}
+
+TEST_CASE("a recorder says when its memory is used up, and forgets what it is told to") {
+  const PropertyQuestion q = small_question();
+  const Verifier verifier(q.network);
+  ProofRecorder tight(verifier.graph(), q.property, 16);
+  CHECK(verifier.decide(q.property, 1, few_calls(), &tight).verdict == Verdict::robust);
+  CHECK(tight.overflowed());
+
+  ProofRecorder recorder(verifier.graph(), q.property, kPlenty);
+  const Proof::Sizes before = recorder.sizes();
+  recorder.begin_box(q.property.boxes[0].low, q.property.boxes[0].high, {0});
+  recorder.open_scope(-1, -1, {});
+  CHECK(recorder.sizes() != before);
+  recorder.forget(before);
+  CHECK(recorder.sizes() == before);
+  CHECK(recorder.take().empty());
+}
