@@ -8,6 +8,7 @@
 #include <abstract/graph.hpp>
 
 #include <espalier/network.hpp>
+#include <espalier/property.hpp>
 
 #include "goal.hpp"
 #include "proof_recorder.hpp"
@@ -18,9 +19,11 @@ namespace espalier::crown {
 struct FewInputs {
   const Network& network;
   const abstract::Graph& graph;
+  const Property& property;
   std::span<const Case> cases;
   std::vector<std::int64_t> numbers;  ///< the property's, of the cases
   InputBox box;
+  int threads = 1;
 };
 
 /// Records why: what box_search() rests on is more than a proof can say, so the box is halved again until bounds and a

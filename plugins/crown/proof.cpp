@@ -76,18 +76,42 @@ void unflatten(const Tensor& tensor, std::vector<Proof::Phase>& out) {
 
 }  // namespace
 
-Proof::Sizes Proof::sizes() const {
-  Sizes sizes;
-  for_columns(*this, [&](const char*, const auto& column) { sizes.push_back(column.size()); });
-  return sizes;
-}
-
-void Proof::shrink(const Sizes& sizes) {
-  std::size_t next = 0;
-  for_columns(*this, [&](const char*, auto& column) {
-    column.erase(column.begin() + static_cast<std::ptrdiff_t>(sizes[next]), column.end());
-    ++next;
-  });
+void Proof::append(const Proof& other) {
+  const auto add = [](auto& column, const auto& more) { column.insert(column.end(), more.begin(), more.end()); };
+  const auto add_rows = [](std::vector<std::int64_t>& column, const std::vector<std::int64_t>& more,
+                           std::size_t first) {
+    for (const std::int64_t row : more) column.push_back(row < 0 ? row : row + static_cast<std::int64_t>(first));
+  };
+  const auto add_starts = [](std::vector<std::int64_t>& column, const std::vector<std::int64_t>& more) {
+    const std::int64_t first = column.back();
+    for (std::size_t i = 1; i < more.size(); ++i) column.push_back(first + more[i]);
+  };
+  const std::size_t boxes = box_low.size() / static_cast<std::size_t>(property.inputs);
+  const std::size_t scopes = scope_box.size();
+  const std::size_t lists = sloped_start.size() - 1;
+  add(box_low, other.box_low);
+  add(box_high, other.box_high);
+  add_rows(scope_box, other.scope_box, boxes);
+  add_rows(scope_parent, other.scope_parent, scopes);
+  add(scope_case, other.scope_case);
+  add_starts(scope_phase_start, other.scope_phase_start);
+  add(scope_phases, other.scope_phases);
+  add_rows(claim_scope, other.claim_scope, scopes);
+  add(claim_neuron, other.claim_neuron);
+  add(claim_side, other.claim_side);
+  add(claim_bound, other.claim_bound);
+  add_rows(claim_slopes, other.claim_slopes, lists);
+  add_starts(claim_leaf_start, other.claim_leaf_start);
+  add_starts(sloped_start, other.sloped_start);
+  add(sloped, other.sloped);
+  add_starts(leaf_phase_start, other.leaf_phase_start);
+  add(leaf_phases, other.leaf_phases);
+  add(multipliers, other.multipliers);
+  add_starts(leaf_slope_start, other.leaf_slope_start);
+  add(slopes, other.slopes);
+  add_starts(leaf_weight_start, other.leaf_weight_start);
+  add(weight_constraint, other.weight_constraint);
+  add(weights, other.weights);
 }
 
 Fields Proof::to_fields() const {

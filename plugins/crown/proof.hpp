@@ -69,10 +69,8 @@ struct Proof final : Artifact {
 
   bool empty() const { return scope_box.empty(); }
 
-  /// How much there is of everything, and the way back to it.
-  using Sizes = std::vector<std::size_t>;
-  Sizes sizes() const;
-  void shrink(const Sizes& sizes);
+  /// Adds the boxes, scopes and claims of another proof about the same property.
+  void append(const Proof& other);
 
   std::string_view kind() const override { return kKind; }
   Fields to_fields() const;

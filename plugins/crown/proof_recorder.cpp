@@ -98,6 +98,14 @@ void ProofRecorder::add(const Leaf& leaf, const Program& program, std::optional<
   proof_.leaf_weight_start.push_back(static_cast<std::int64_t>(proof_.weights.size()));
 }
 
+void ProofRecorder::append(ProofRecorder& other) {
+  const std::lock_guard lock(mutex_);
+  bytes_ += other.bytes_;
+  overflowed_ = overflowed_ || other.overflowed_ || bytes_ > memory_;
+  if (!overflowed_) proof_.append(other.proof_);
+  other.proof_ = Proof();
+}
+
 void ProofRecorder::end_claim() {
   proof_.claim_leaf_start.push_back(static_cast<std::int64_t>(proof_.leaf_phase_start.size()) - 1);
 }

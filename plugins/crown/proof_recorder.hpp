@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -39,9 +40,6 @@ class ProofRecorder {
   /// What scopes are about from now on: a box of inputs, low <= X <= high or up to one rounding outside, and the
   /// property's number of each case that is asked about there.
   void begin_box(std::span<const double> low, std::span<const double> high, std::vector<std::int64_t> cases);
-  /// Forgets what came since `sizes` were sizes().
-  void forget(const Proof::Sizes& sizes) { proof_.shrink(sizes); }
-  Proof::Sizes sizes() const { return proof_.sizes(); }
   /// `parent`, `case_index`: -1 for none and for all.
   int open_scope(int parent, std::int64_t case_index, const Phases& phases);
   /// Neurons that leaves have slopes for.
@@ -55,7 +53,11 @@ class ProofRecorder {
   void refuted(int scope, std::int64_t case_index, std::size_t first_goal, const Program& program, std::int64_t sloped,
                std::span<const Leaf> leaves);
 
+  /// Takes what another has recorded about the same property, which then has nothing any more.
+  void append(ProofRecorder& other);
+
   bool overflowed() const { return overflowed_; }
+  std::size_t memory_left() const { return memory_ - std::min(bytes_, memory_); }
   /// What is known to hold could not be recorded in time.
   void give_up() { given_up_ = true; }
   bool given_up() const { return given_up_; }

@@ -164,7 +164,7 @@ class PropertyDecision {
     const End found = by_boxes(ranges, cases, box, unstable <= kFewNeurons ? kFirstBoxes : 0);
     if (found == End::given_up || found == End::stuck) by_phases(reals, cases, box);
     if (found == End::proven && resources_.proof != nullptr) {
-      const FewInputs question{network_, graph_, cases, case_numbers(b), split};
+      const FewInputs question{network_, graph_, property_, cases, case_numbers(b), split, resources_.threads};
       if (!prove_by_halves(question, *resources_.proof, may_continue_)) resources_.proof->give_up();
     }
   }

@@ -215,7 +215,8 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
       ->type_name("MIB");
   verify->add_flag("--json", o.json, "one JSON object on stdout in place of the answer, nothing else there");
   verify->add_option("--witness", o.witness, "file to write the counterexample to")->type_name("FILE");
-  verify->add_option("--proof", o.proof, "file to write a proof to, where the verifier makes one")->type_name("FILE");
+  verify->add_option("--proof", o.proof, "file to write a proof of unsat to, for tools/check-proof (verifier crown)")
+      ->type_name("FILE");
   add_plugin_path(*verify, o);
 }
 
