@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "leaf_program.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <type_traits>
 #include <utility>
 
@@ -66,6 +68,11 @@ void move_to_cube(const LeafProgram<Number>& program, Functional<Number>& row) {
   row.factors = std::move(factors);
 }
 
+/// A threshold is infinite where outputs are so wide that rounding could be anything.
+bool is_finite(const Goal& goal) {
+  return std::isfinite(goal.threshold) && std::ranges::all_of(goal.factors, [](double f) { return std::isfinite(f); });
+}
+
 double to_double(double x) {
   return x;
 }
@@ -92,6 +99,7 @@ std::optional<LeafProgram<Number>> leaf_program(const LeafQuestion& question, co
                                                 std::size_t largest) {
   const std::vector<Literal>& literals = question.domain.literals;
   if ((literals.size() + question.goals.size()) * box.size() > largest) return std::nullopt;
+  if (!std::ranges::all_of(question.goals, [](const Goal* goal) { return is_finite(*goal); })) return std::nullopt;
   LeafProgram<Number> program;
   const Maker<Number> maker(question);
   program.objective = maker.of_goal(*question.goals.front());

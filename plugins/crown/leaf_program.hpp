@@ -43,8 +43,8 @@ struct LeafQuestion {
 /// Numbers that a program in rationals may have: some seconds of work.
 inline constexpr std::size_t kMostRationals = std::size_t{1} << 15;
 
-/// Over `box`, which the root's contains; low <= high. Nothing when it would hold more than `largest` numbers or is
-/// told to end. Needs, for rationals: usable numbers.
+/// Over `box`, which the root's contains; low <= high. Nothing when it would hold more than `largest` numbers, when
+/// a goal is not finite, or when it is told to end. Needs, for rationals: usable numbers.
 template <class Number>
 std::optional<LeafProgram<Number>> leaf_program(const LeafQuestion& question, const Ranges<Number>& box,
                                                 std::size_t largest);
