@@ -171,7 +171,7 @@ class AffineNetwork:
         value, factor = arguments[place], np.asarray(arguments[1 - place], np.float64)
         a = node.attributes if node.op == "Gemm" else {}
         numbers = np.arange(len(value.constant)).reshape(value.shape)
-        if factor.ndim != 2 or numbers.ndim < 1 or (place == 1 and numbers.ndim != 2):
+        if factor.ndim != 2 or numbers.ndim < 1 or (place == 1 and numbers.ndim > 2):
             raise ValueError("%s of these shapes cannot be checked" % node.op)
         if place == 0:
             numbers = numbers.T if a.get("transA", 0) else numbers
@@ -183,7 +183,8 @@ class AffineNetwork:
         else:
             numbers = numbers.T if a.get("transB", 0) else numbers
             factor = factor.T if a.get("transA", 0) else factor
-            shape = (factor.shape[0], numbers.shape[1])
+            shape = (factor.shape[0],) + numbers.shape[1:]
+            numbers = numbers.reshape(len(numbers), -1)
             full = (factor.shape[0], numbers.shape[1], factor.shape[1])
             index, by = np.broadcast_to(numbers.T[None], full), np.broadcast_to(factor[:, None, :], full)
         alpha, beta = a.get("alpha", 1.0), a.get("beta", 1.0)
