@@ -7,21 +7,11 @@
 #include <vector>
 
 #include "domain.hpp"
+#include "effort.hpp"
 #include "lanes.hpp"
 #include "program.hpp"
 
 namespace espalier::crown {
-
-/// How the bounds of one group of lanes are to be found.
-struct Effort {
-  int iterations = 1;  ///< evaluations of the bound; one fewer steps of ascent
-  float alpha_rate = 0.1F;
-  float beta_rate = 0.1F;
-  float decay = 1.0F;  ///< of both rates, an iteration
-  /// Leaves the mean of the later minimisers in place of the last: where multipliers have settled, it comes near to the
-  /// minimiser of the split network (primal recovery, Shor 1985).
-  bool mean_point = false;
-};
 
 /// The lines over every neuron when nothing more is split: what all lanes start from.
 struct Lines {

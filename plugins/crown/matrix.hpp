@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,6 +27,9 @@ class Matrix {
   bool inexact() const { return inexact_; }
   void forward(const float* x, float* y, bool add) const { multiply(forward_, x, y, add); }
   void backward(const float* p, float* a, bool add) const { multiply(backward_, p, a, add); }
+  /// Calls take(row, column, weight) with every weight that is not 0.
+  template <class Take>
+  void each_weight(const Take& take) const;
 
  private:
   /// One of the two orientations.
@@ -51,5 +55,23 @@ class Matrix {
   Packed forward_;
   Packed backward_;
 };
+
+template <class Take>
+void Matrix::each_weight(const Take& take) const {
+  const Packed& rows = forward_;
+  for (int i = 0; i < rows_; ++i) {
+    if (rows.start.empty()) {
+      const float* row = rows.dense.data() + static_cast<std::ptrdiff_t>(i / kBlock * kBlock) * columns_ + i % kBlock;
+      for (int j = 0; j < columns_; ++j) {
+        if (const float weight = row[static_cast<std::ptrdiff_t>(j) * kBlock]; weight != 0) take(i, j, weight);
+      }
+      continue;
+    }
+    const auto at = static_cast<std::size_t>(i);
+    for (auto t = static_cast<std::size_t>(rows.start[at]); t < static_cast<std::size_t>(rows.start[at + 1]); ++t) {
+      take(i, static_cast<int>(rows.column[t]), rows.weight[t]);
+    }
+  }
+}
 
 }  // namespace espalier::crown

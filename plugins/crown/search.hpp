@@ -11,7 +11,12 @@
 
 namespace espalier::crown {
 
+class DeviceMaker;
+
 inline constexpr std::size_t kDefaultMemory = std::size_t{2} << 30;
+
+/// A domain whose bound fails by less than its error terms so often in a row is bounded again in double.
+inline constexpr int kOftenNarrow = 3;
 
 struct SearchOptions {
   int threads = 1;
@@ -26,6 +31,7 @@ struct SearchOptions {
   std::size_t memory = kDefaultMemory;  ///< bytes of waiting domains before it turns to those nearest to their proof
   std::int64_t most_domains = 0;        ///< give up after that many; 0: never
   const InputTrial* trial = nullptr;    ///< borrowed; null: points go to the search's TryPoint, as floats
+  const DeviceMaker* device = nullptr;  ///< where open domains are kept and bounded; null: here, on `threads`
 };
 
 struct SearchResult {

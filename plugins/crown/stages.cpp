@@ -31,7 +31,8 @@ void take_witness(std::vector<double> point, abstract::Answer& answer) {
 }  // namespace
 
 void verify(const VerifyParams& params, Context& ctx) {
-  const Verifier verifier(ctx.in<Network>("network"), bytes_of_mib(params.memory_mib));
+  const Verifier verifier(ctx.in<Network>("network"), bytes_of_mib(params.memory_mib),
+                          Device::chosen(params.device, ctx.device()));
   const int threads = ctx.threads();
   double subproblems = 0;
   Verdicts verdicts = abstract::answer_all(
@@ -55,7 +56,7 @@ void verify_property(const PropertyParams& params, Context& ctx) {
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
-  const Verifier verifier(network, bytes_of_mib(params.memory_mib));
+  const Verifier verifier(network, bytes_of_mib(params.memory_mib), Device::chosen(params.device, ctx.device()));
   Decision d = verifier.decide(property, ctx.threads(), used);
   Metrics metrics;
   metrics.values = {{"subproblems", static_cast<double>(d.subproblems)}, {"lower_bound", d.bound}, {"rigorous", 1}};
