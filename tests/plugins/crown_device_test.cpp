@@ -108,6 +108,22 @@ struct Setting {
     }
     return x;
   }
+  /// Of every value of the network.
+  std::vector<std::vector<double>> values_at(const std::vector<double>& x) const {
+    std::vector<std::vector<double>> values{x};
+    std::vector<Layer> layers;
+    for (const Layer& layer : network.layers()) {
+      layers.push_back(layer);
+      values.push_back(Network(network.input_shape(), layers).forward(x));
+    }
+    return values;
+  }
+  bool contains(const Domain& d, const std::vector<std::vector<double>>& values) const {
+    return std::ranges::all_of(d.literals, [&](const Literal& l) {
+      const NeuronId id = root.program.id(l.neuron);
+      return l.sign * values[static_cast<std::size_t>(id.value)][static_cast<std::size_t>(id.element)] >= 0;
+    });
+  }
   double smallest_sample(const std::vector<double>& factors, int count) const {
     std::mt19937 random(7);
     double smallest = HUGE_VAL;
@@ -144,8 +160,8 @@ std::vector<Goal> goals_in(const std::vector<Case>& cases) {
 }
 
 std::unique_ptr<DeviceTrees> trees_on(const std::string& device, const Setting& s, const std::vector<Goal>& goals,
-                                      const Effort& effort) {
-  const DeviceOptions options{.effort = effort, .memory = std::size_t{64} << 20};
+                                      const Effort& effort, std::size_t memory = std::size_t{64} << 20) {
+  const DeviceOptions options{.effort = effort, .memory = memory};
   return std::unique_ptr<DeviceTrees>(
       Device::named(device).maker()->make_trees(device_problem(s.root, goals), options));
 }
@@ -211,22 +227,9 @@ TEST_CASE("bounds on a device hold for every sample of their part, whatever slop
       std::mt19937 random(5);
       int inside = 0;
       for (int i = 0; i < 300; ++i) {
-        const std::vector<double> x = s.sample(random);
-        const abstract::Graph& graph = s.graph;
-        std::vector<std::vector<double>> values{x};
-        std::vector<Layer> layers;
-        for (const Layer& layer : s.network.layers()) {
-          layers.push_back(layer);
-          values.push_back(Network(s.network.input_shape(), layers).forward(x));
-        }
-        REQUIRE(static_cast<int>(values.size()) == graph.values());
+        const auto values = s.values_at(s.sample(random));
         for (const Domain& d : open) {
-          const bool has = std::ranges::all_of(d.literals, [&](const Literal& l) {
-            const NeuronId id = s.root.program.id(l.neuron);
-            const double z = values[static_cast<std::size_t>(id.value)][static_cast<std::size_t>(id.element)];
-            return l.sign * z >= 0;
-          });
-          if (!has) continue;
+          if (!s.contains(d, values)) continue;
           ++inside;
           const Goal& goal = goals[d.goal];
           CHECK(Setting::value(goal.factors, values.back()) - goal.threshold >= d.bound);
@@ -263,18 +266,47 @@ TEST_CASE("searches on a device end as those with the own kernels do") {
   }
 }
 
-TEST_CASE("a search that has next to no memory on its device goes on with the best and ends the same") {
+TEST_CASE("a store that fills up turns to the best domains, stays within its memory and loses no part of the box") {
+  constexpr std::size_t kMemory = std::size_t{128} << 10;  // 1024 rows, some domains a round
+  for (const std::string& device : devices()) {
+    std::mt19937 weights(9);
+    const Setting s(testing::random_dense({12, 24, 16, 3}, 1, weights), 0.6, 3);
+    const std::vector<Goal> goals{{.factors = {1, -1, 0}, .threshold = 1e6}};  // which no bound reaches
+    Brancher brancher(s.root.program, s.root.lines, s.root.program.output(), goals, {});
+    Domains all{brancher.root(0)};
+    brancher.bound(all, {.iterations = 1});
+    const auto trees = trees_on(device, s, goals, {.iterations = 1}, kMemory);
+    trees->put(all);
+    std::size_t splits = 0;
+    all.clear();
+    for (int i = 0; i < 250; ++i) {
+      const DeviceRound round = trees->round(100);
+      splits += static_cast<std::size_t>(round.bounded) / 2;
+      all.insert(all.end(), round.taken.begin(), round.taken.end());
+      CHECK(trees->open() <= 1024);
+    }
+    CHECK(splits > 600);
+    CHECK(!all.empty());  // the best are followed to where every neuron is fixed
+    const Domains open = trees->open_domains();
+    CHECK(open.size() > 500);
+    all.insert(all.end(), open.begin(), open.end());
+    CHECK(all.size() == splits + 1);
+    std::mt19937 random(5);
+    for (int i = 0; i < 200; ++i) {
+      const auto values = s.values_at(s.sample(random));
+      CHECK(std::ranges::any_of(all, [&](const Domain& d) { return s.contains(d, values); }));
+    }
+  }
+}
+
+TEST_CASE("a search with little memory on its device ends as one with plenty") {
   for (const std::string& device : devices()) {
     const Setting s(dense_network(3), 0.5, 3);
-    const std::vector<Case> cases = cases_at(s, 0.97);
+    const std::vector<Case> cases = cases_at(s, 0.8);
     SearchOptions options;
     options.device = Device::named(device).maker();
-    const SearchResult plenty = search(s.root, cases, options, kNever, kAlways);
     options.memory = 0;
-    const SearchResult little = search(s.root, cases, options, kNever, kAlways);
-    CHECK(plenty.end == SearchResult::End::proven);
-    CHECK(little.end == plenty.end);
-    MESSAGE(device << ": " << plenty.domains << " and " << little.domains << " domains");
+    CHECK(search(s.root, cases, options, kNever, kAlways).end == SearchResult::End::proven);
   }
 }
 
@@ -327,8 +359,9 @@ TEST_CASE("devices that are not here are refused by name, with what there is") {
 
 TEST_CASE("crown on LibTorch's devices before the judge") {
   for (const std::string& device : devices()) {
-    const testing::Tally tally = testing::judge_robustness(
-        testing::stage_answers("crown.verify", {{"device", espalier::Value(device)}}), testing::soundness_questions(60));
+    const testing::Tally tally =
+        testing::judge_robustness(testing::stage_answers("crown.verify", {{"device", espalier::Value(device)}}),
+                                  testing::soundness_questions(60));
     MESSAGE(device << ": " << tally.text());
     CHECK_MESSAGE(tally.faults.empty(), tally.fault_text());
     CHECK(tally.robust > 0);

@@ -33,8 +33,9 @@ void machine() {
       fmt::format("{}, {} cores for this process, {}", core::cpu_model(), lanes.cores, core::cpu_capability()));
   for (const auto& [name, lane] : lanes.by_name) {
     say("lane", fmt::format("{}: {} at a time, {} thread(s) each, on {}", name, lane.tokens, lane.threads,
-                            lane.devices.empty() ? "cpu" : lane.devices.front()));
+                            lane.devices.empty() ? "cpu" : core::quoted_list(lane.devices)));
   }
+  if (!lanes.why_no_gpu.empty()) say("GPU", lanes.why_no_gpu + ": stages that can use one run in the lane cpu");
 }
 
 void blas() {

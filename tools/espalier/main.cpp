@@ -203,7 +203,13 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
       ->type_name("SECONDS");
   verify->add_option("--verifier", o.verifier, "the plugin whose stage 'property' is asked (default: crown)")
       ->type_name("PLUGIN");
-  verify->add_option("--device", o.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  verify->add_option("--device", o.device, "auto, cpu, cuda, cuda:N, or torch-cpu: what a GPU does, on the CPU")
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            const bool known = name == "auto" || name == "cpu" || name == "torch-cpu" || name == "cuda";
+            return known || name.starts_with("cuda:") ? std::string() : "there is no kind of device '" + name + "'";
+          },
+          "DEVICE"));
   verify->add_option("--threads", o.threads, "processor threads (default: one a core)")->check(CLI::Range(1, 4096));
   verify->add_option("--memory-mib", o.memory_mib, "MiB that open parts of the search may take")
       ->check(CLI::Range(1, 1 << 24))

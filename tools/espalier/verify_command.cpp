@@ -2,6 +2,7 @@
 // verify: one question to a verifier, no pipeline. Network and property come from stages of the plugin `exchange`, the
 // answer from the stage `property` of the verifier's plugin; what counts as a counterexample is decided here, by
 // replay.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <espalier/results.hpp>
 
 #include "core/disk.hpp"
+#include "core/text.hpp"
 #include "exchange/onnx.hpp"
 #include "exchange/vnnlib.hpp"
 #include "plugin/loader.hpp"
@@ -62,14 +64,23 @@ void require_time_limit(double timeout_s) {
 run::Seat seat_for(const StageSpec& stage, const Options& options) {
   const run::Lanes lanes = run::default_lanes(0);
   run::Seat seat{.threads = options.threads > 0 ? options.threads : lanes.cores};
+  if (!options.device.starts_with("cuda") && options.device != "auto") {
+    seat.device = options.device;
+    return seat;
+  }
   const auto gpu = lanes.by_name.find("gpu");
-  const bool has_gpu = gpu != lanes.by_name.end() && !gpu->second.devices.empty();
-  if (options.device == "cuda" && !has_gpu) {
-    throw Error(Code::request, "there is no CUDA device here", "use --device auto, or cpu");
+  if (gpu == lanes.by_name.end()) {
+    if (options.device == "auto") return seat;
+    throw Error(Code::request, fmt::format("device '{}' cannot be used: {}", options.device, lanes.why_no_gpu),
+                "the devices here are: auto, cpu");
   }
-  if (options.device == "cuda" || (options.device == "auto" && stage.uses_device && has_gpu)) {
-    seat.device = gpu->second.devices.front();
+  const std::vector<std::string>& devices = gpu->second.devices;
+  const std::string wanted = options.device == "auto" || options.device == "cuda" ? devices.front() : options.device;
+  if (std::ranges::find(devices, wanted) == devices.end()) {
+    throw Error(Code::request, fmt::format("there is no device '{}'", wanted),
+                fmt::format("the devices here are: auto, cpu, {}", core::quoted_list(devices)));
   }
+  if (options.device != "auto" || stage.uses_device) seat.device = wanted;
   return seat;
 }
 
@@ -159,6 +170,9 @@ class Verification {
     call.set("budget_s", std::max(limit_.remaining_s() - kReserve_s, limit_.remaining_s() / 2));
     if (call.has_param("started_s_ago")) call.set("started_s_ago", limit_.elapsed_s());
     if (!options_.proof.empty()) call.set("proof", options_.proof);
+    // What only the verifier knows is its own parameter, which it may not have.
+    const bool is_own = !options_.device.starts_with("cuda") && options_.device != "cpu";
+    if (options_.device != "auto" && (call.has_param("device") || is_own)) call.set("device", options_.device);
     if (options_.memory_mib > 0) call.set("memory_mib", std::int64_t{options_.memory_mib});
     call.stop_when([this] { return limit_.expired(); });
     answer_.setup_seconds = limit_.elapsed_s();
