@@ -2,6 +2,7 @@
 // What the library exports.
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -22,6 +23,8 @@ namespace {
 
 /// The error terms know no other rounding of products than float's. TF32 and its like round factors to 10 bits.
 void require_whole_products(const at::Device& device) {
+  // Asked for once by LibTorch, at its first product; stages that train need it (see TorchScope).
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
   const c10::InferenceMode mode(true);

@@ -14,7 +14,9 @@
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/where.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
 
+#include "retry.hpp"
 #include "tensors.hpp"
 
 namespace espalier::crown::device {
@@ -46,6 +48,13 @@ std::int64_t parents_in(const Model& model, std::size_t memory) {
   const auto lanes = static_cast<std::int64_t>(memory / Bounder::bytes_of_lane(model));
   const std::int64_t most = model.device().is_cpu() ? kMostCpuLanes : kMostLanes;
   return std::clamp<std::int64_t>(lanes, 2, most) / 2;
+}
+
+/// Every row so many times, one after the other. (LibTorch's own way waits for the device.)
+at::Tensor repeated(const at::Tensor& rows, std::int64_t times) {
+  std::vector<std::int64_t> shape = rows.sizes().vec();
+  shape.insert(shape.begin() + 1, times);
+  return rows.unsqueeze(1).expand(shape).flatten(0, 1);
 }
 
 int candidates_in(const Model& model, int wanted) {
@@ -86,7 +95,8 @@ Domains Trees::open_domains() const {
 
 DeviceRound Trees::round(std::int64_t parents) {
   const Setting setting(options_.threads);
-  return with_fewer_when_full(most_parents_, [&](std::int64_t most) { return attempt(std::min(parents, most)); });
+  return with_fewer_when_full<c10::OutOfMemoryError>(
+      most_parents_, [&](std::int64_t most) { return attempt(std::min(parents, most)); });
 }
 
 /// Every parent may leave two children, and is removed after they are put.
@@ -130,14 +140,14 @@ Lanes Trees::lanes_of(const Rows& rows) const {
 at::Tensor Trees::bounds_of_trials(const Rows& parents) {
   const std::int64_t each = 2 * candidates_;
   const Lanes lanes = lanes_of(parents);
-  const at::Tensor column = parents.candidates.to(at::kLong).repeat_interleave(2, 1).view({-1, 1});
+  const at::Tensor column = repeated(parents.candidates.flatten(), 2).to(at::kLong).unsqueeze(1);
   const at::Tensor here = at::arange(static_cast<std::int64_t>(model_.free.size()), column.options()).eq(column);
   at::Tensor side = at::empty({candidates_, 2}, lanes.sign.options());
   side.select(1, 0).fill_(1);
   side.select(1, 1).fill_(-1);
   side = side.view({1, each}).expand({parents.size(), each}).reshape({-1, 1});
-  const Lanes trials{lanes.goal.repeat_interleave(each), at::where(here, side, lanes.sign.repeat_interleave(each, 0)),
-                     lanes.variable.repeat_interleave(each, 0).masked_fill_(here, 0)};
+  const Lanes trials{repeated(lanes.goal, each), at::where(here, side, repeated(lanes.sign, each)),
+                     repeated(lanes.variable, each).masked_fill(here, 0)};
   return bounder_.bound_once(trials).view({parents.size(), candidates_, 2});
 }
 

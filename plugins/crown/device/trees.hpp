@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include <ATen/core/Tensor.h>
-#include <c10/util/Exception.h>
 
 #include "bounder.hpp"
 #include "model.hpp"
@@ -13,20 +11,6 @@
 #include "store.hpp"
 
 namespace espalier::crown::device {
-
-/// Does work(n) for n domains, and for half as many as often as the device's memory does not suffice; `most` remembers
-/// what did.
-template <class Work>
-auto with_fewer_when_full(std::int64_t& most, const Work& work) {
-  while (true) {
-    try {
-      return work(most);
-    } catch (const c10::OutOfMemoryError&) {
-      if (most <= 1) throw;
-    }
-    most = std::max<std::int64_t>(1, most / 2);
-  }
-}
 
 class Trees final : public DeviceTrees {
  public:

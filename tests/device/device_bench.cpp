@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/machine.hpp"
 #include "crown/device_library.hpp"
 #include "crown/kernels.hpp"
 #include "crown/search.hpp"
@@ -82,9 +83,14 @@ std::vector<std::string> open_questions(const std::string& folder, const std::st
 }  // namespace
 
 int main(int count, char** arguments) {
+  core::configure_numeric_libraries();  // before LibTorch brings in BLAS
   if (count < 2) {
-    std::fprintf(stderr, "usage: %s <folder of cases> [network [images [subproblems]]]\n", arguments[0]);
+    std::fprintf(stderr, "usage: %s --devices | <folder of cases> [network [images [subproblems]]]\n", arguments[0]);
     return 2;
+  }
+  if (std::string(arguments[1]) == "--devices") {
+    for (const std::string& device : crown::Device::names()) std::printf("%s\n", device.c_str());
+    return 0;
   }
   const std::string folder = std::string(arguments[1]) + "/guidotti-nets";
   const std::string name = count > 2 ? arguments[2] : "mnist-NET1-baseline";

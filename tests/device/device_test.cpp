@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include <crown/device/retry.hpp>
 #include <crown/device_library.hpp>
 #include <crown/device_problem.hpp>
 #include <crown/search.hpp>
@@ -337,6 +338,23 @@ TEST_CASE("time, stops and counterexamples end a search on a device") {
     CHECK(found.end == SearchResult::End::violated);
     CHECK(shown > 0);
   }
+}
+
+TEST_CASE("work that does not fit is done with half as many, which is remembered; what never fits is said") {
+  struct Full {};
+  std::int64_t most = 1000;
+  std::vector<std::int64_t> tried;
+  const auto work = [&](std::int64_t n) {
+    tried.push_back(n);
+    if (n > 300) throw Full{};
+    return 2 * n;
+  };
+  CHECK(device::with_fewer_when_full<Full>(most, work) == 500);
+  CHECK(tried == std::vector<std::int64_t>{1000, 500, 250});
+  CHECK(most == 250);
+  const auto never = [](std::int64_t) -> int { throw Full{}; };
+  CHECK_THROWS_AS(device::with_fewer_when_full<Full>(most, never), Full);
+  CHECK(most == 1);
 }
 
 TEST_CASE("devices that are not here are refused by name, with what there is") {
