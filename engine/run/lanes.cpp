@@ -117,7 +117,7 @@ const Lane& Lanes::of(const StageSpec& stage, std::string_view device) const {
 
 const Lane& Lanes::of(const pipeline::PlanNode& node) const {
   const auto device = node.params.find("device");
-  const bool says = device != node.params.end() && device->second.type() == ValueType::string;
+  const bool says = device != node.params.end() && device->second.type() == ValueType::text;
   return says ? of(*node.stage, device->second.as<std::string>()) : of(*node.stage);
 }
 

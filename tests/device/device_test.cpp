@@ -268,7 +268,7 @@ TEST_CASE("searches on a device end as those with the own kernels do") {
 }
 
 TEST_CASE("a store that fills up turns to the best domains, stays within its memory and loses no part of the box") {
-  constexpr std::size_t kMemory = std::size_t{128} << 10;  // 1024 rows, some domains a round
+  constexpr std::size_t kMemory = std::size_t{256} << 10;  // 1024 rows, some domains a round
   for (const std::string& device : devices()) {
     std::mt19937 weights(9);
     const Setting s(testing::random_dense({12, 24, 16, 3}, 1, weights), 0.6, 3);
@@ -280,7 +280,7 @@ TEST_CASE("a store that fills up turns to the best domains, stays within its mem
     trees->put(all);
     std::size_t splits = 0;
     all.clear();
-    for (int i = 0; i < 250; ++i) {
+    for (int i = 0; i < 300; ++i) {
       const DeviceRound round = trees->round(100);
       splits += static_cast<std::size_t>(round.bounded) / 2;
       all.insert(all.end(), round.taken.begin(), round.taken.end());
@@ -373,6 +373,54 @@ TEST_CASE("devices that are not here are refused by name, with what there is") {
   CHECK(Device::chosen("auto", "cpu").is_own());
   CHECK(Device::chosen("auto", "cuda:99").is_optional());
   CHECK(Device::chosen("auto", "cuda:99").maker() == nullptr);
+}
+
+/// A search on a device and nothing else: no attack, no bounds but intervals, so that little is decided beforehand.
+testing::Judged searched(const testing::RobustnessQuestion& q, const DeviceMaker& maker, std::int64_t& domains) {
+  const abstract::Verifier replays(q.network);
+  const abstract::Box box(q.centre, q.epsilon, {0, 1});
+  const abstract::Question question{.label = q.label, .target = q.target, .box = &box};
+  std::vector<Case> cases;
+  for (const OutputConstraint& rival : q.rivals()) {
+    Goal goal;
+    goal.factors.assign(static_cast<std::size_t>(element_count(q.network.output_shape())), 0);
+    for (const auto& term : rival.terms) goal.factors[static_cast<std::size_t>(term.output)] += term.factor;
+    cases.push_back({goal});
+  }
+  const auto root = make_root(replays.graph(), box, {}, nullptr, {.effort = {.iterations = 0}}, kAlways);
+  testing::Judged answer;
+  const std::vector<std::int32_t> kept = used_inputs(replays.graph());
+  const TryPoint try_point = [&](std::size_t, std::span<const float> x) {
+    std::vector<double> point(q.centre.begin(), q.centre.end());
+    for (std::size_t i = 0; i < kept.size(); ++i) point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);
+    const auto found = replays.counterexample_near(question, point);
+    if (found) answer.witness = {found->witness->begin(), found->witness->end()};
+    return found.has_value();
+  };
+  SearchOptions options;
+  options.device = &maker;
+  options.first.iterations = 1;
+  options.most_domains = 20'000;
+  const SearchResult result = search(*root, cases, options, try_point, kAlways);
+  domains += result.domains;
+  if (result.end == SearchResult::End::proven) answer.verdict = Verdict::robust;
+  if (result.end == SearchResult::End::violated) answer.verdict = Verdict::counterexample;
+  answer.bound = result.end == SearchResult::End::violated ? -HUGE_VAL : result.bound;
+  return answer;
+}
+
+TEST_CASE("searches on a device alone before the judge") {
+  for (const std::string& device : devices()) {
+    const DeviceMaker& maker = *Device::named(device).maker();
+    std::int64_t domains = 0;
+    const testing::Tally tally =
+        testing::judge_robustness([&](const testing::RobustnessQuestion& q) { return searched(q, maker, domains); },
+                                  testing::soundness_questions(200));
+    MESSAGE(device << ": " << tally.text() << "; " << domains << " domains");
+    CHECK_MESSAGE(tally.faults.empty(), tally.fault_text());
+    CHECK(tally.robust > 50);
+    CHECK(domains > 200);
+  }
 }
 
 TEST_CASE("crown on LibTorch's devices before the judge") {
