@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include <abstract/question.hpp>
 #include <crown/device/retry.hpp>
 #include <crown/device_library.hpp>
 #include <crown/device_problem.hpp>
@@ -271,7 +272,7 @@ TEST_CASE("a store that fills up turns to the best domains, stays within its mem
   constexpr std::size_t kMemory = std::size_t{256} << 10;  // 1024 rows, some domains a round
   for (const std::string& device : devices()) {
     std::mt19937 weights(9);
-    const Setting s(testing::random_dense({12, 24, 16, 3}, 1, weights), 0.6, 3);
+    const Setting s(testing::random_dense({12, 24, 16, 3}, 1, weights), 3, 3);
     const std::vector<Goal> goals{{.factors = {1, -1, 0}, .threshold = 1e6}};  // which no bound reaches
     Brancher brancher(s.root.program, s.root.lines, s.root.program.output(), goals, {});
     Domains all{brancher.root(0)};
@@ -394,7 +395,7 @@ testing::Judged searched(const testing::RobustnessQuestion& q, const DeviceMaker
     std::vector<double> point(q.centre.begin(), q.centre.end());
     for (std::size_t i = 0; i < kept.size(); ++i) point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);
     const auto found = replays.counterexample_near(question, point);
-    if (found) answer.witness = {found->witness->begin(), found->witness->end()};
+    if (found) answer.witness = std::vector<double>(found->witness->begin(), found->witness->end());
     return found.has_value();
   };
   SearchOptions options;

@@ -6,6 +6,7 @@
 
 #include <ATen/ops/abs.h>
 #include <ATen/ops/addcmul.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/maximum.h>
@@ -22,6 +23,9 @@ namespace espalier::crown::device {
 namespace {
 
 constexpr double kNothing = -std::numeric_limits<double>::infinity();
+
+/// Closed lanes are dropped when so few are left; fewer would not pay for moving the others.
+constexpr double kWorthPicking = 0.8;
 
 /// A row for every lane.
 at::Tensor rows_of(const at::Tensor& row, std::int64_t lanes) {
@@ -170,12 +174,22 @@ void Bounder::keep_best(const Lanes& lanes) {
   best_variable_ = at::where(better.unsqueeze(1), lanes.variable, best_variable_);
 }
 
-void Bounder::improve(Lanes& lanes, const Effort& effort) {
+void Bounder::pick(const at::Tensor& which, Lanes& lanes) {
+  for (at::Tensor* t :
+       {&lanes.goal, &lanes.sign, &lanes.variable, &relaxed_.low, &relaxed_.high, &relaxed_.offset, &relaxed_.beta,
+        &split_, &open_, &coefficients_, &slope_, &points_, &best_, &best_loss_, &best_variable_, &first_, &second_}) {
+    *t = t->index_select(0, which);
+  }
+  moved_ = at::zeros_like(coefficients_);
+}
+
+at::Tensor Bounder::improve(Lanes& lanes, const Effort& effort, at::Tensor& closed) {
+  at::Tensor left = at::arange(lanes.size(), lanes.goal.options());
   best_ = at::Tensor();
   first_ = at::zeros_like(lanes.variable);
   second_ = at::zeros_like(lanes.variable);
   load(lanes);
-  for (int i = 0; i < effort.iterations; ++i) {
+  for (int i = 0; i < effort.iterations && lanes.size() > 0; ++i) {
     if (i > 0) {
       forward();
       ascend(lanes, effort, i - 1);
@@ -183,8 +197,17 @@ void Bounder::improve(Lanes& lanes, const Effort& effort) {
     }
     backward(lanes);
     keep_best(lanes);
+    const at::Tensor shut = best_.gt(0);
+    const at::Tensor open = shut.logical_not().nonzero().flatten();
+    const bool last = i + 1 == effort.iterations;
+    const auto count = static_cast<double>(lanes.size());
+    if (static_cast<double>(open.size(0)) > (last ? count - 1 : kWorthPicking * count)) continue;
+    closed = at::minimum(closed, at::where(shut, best_, -kNothing).min());
+    pick(open, lanes);
+    left = left.index_select(0, open);
   }
   lanes.variable = best_variable_;
+  return left;
 }
 
 at::Tensor Bounder::outputs() const {

@@ -31,8 +31,10 @@ class Bounder {
   /// The bounds with slopes and multipliers as they are; -infinity where nothing is known.
   at::Tensor bound_once(const Lanes& lanes);
 
-  /// Improves slopes and multipliers; leaves the best of them in lanes.variable.
-  void improve(Lanes& lanes, const Effort& effort);
+  /// Improves slopes and multipliers. Lanes whose bound exceeds 0 are dropped on the way, and `closed` becomes the
+  /// smallest such bound if that is smaller. The others stay in `lanes` with the best variables found; returns which
+  /// they were.
+  at::Tensor improve(Lanes& lanes, const Effort& effort, at::Tensor& closed);
   /// Of improve(): the best bound, and what the error terms of float took from it.
   const at::Tensor& best() const { return best_; }
   const at::Tensor& best_loss() const { return best_loss_; }
@@ -53,6 +55,7 @@ class Bounder {
   void forward();
   void ascend(Lanes& lanes, const Effort& effort, int iteration);
   void keep_best(const Lanes& lanes);
+  void pick(const at::Tensor& which, Lanes& lanes);
 
   const Model* model_;
   Relaxed relaxed_;

@@ -116,15 +116,12 @@ DeviceRound Trees::attempt(std::int64_t parents) {
   round.bounded = 2 * count;
   at::Tensor closed = at::minimum(closed_, children.closed);
   Rows& rows = children.rows;
+  if (rows.size() > 0) bound(rows, closed, round);
   if (rows.size() > 0) {
-    bound(rows, round);
-    const at::Tensor shut = rows.bound.gt(0);
-    closed = at::minimum(closed, smallest_of(rows.bound, shut));
     const at::Tensor fixed = rows.candidates.select(1, 0).lt(0);
-    const at::Tensor for_host = fixed.logical_or(rows.narrow.ge(options_.often)).logical_and(shut.logical_not());
-    const at::Tensor stays = for_host.logical_or(shut).logical_not();
+    const at::Tensor for_host = fixed.logical_or(rows.narrow.ge(options_.often));
     round.taken = rows.at(for_host.nonzero().flatten()).to_host(model_.free, true, model_.neurons);
-    rows = rows.at(stays.nonzero().flatten());
+    rows = rows.at(for_host.logical_not().nonzero().flatten());
   }
   store_.put(rows);
   store_.remove(taken);
@@ -186,9 +183,10 @@ Trees::Children Trees::branch(const Rows& parents) {
   return {std::move(children), smallest_of(bounds, shut)};
 }
 
-void Trees::bound(Rows& rows, DeviceRound& round) {
+void Trees::bound(Rows& rows, at::Tensor& closed, DeviceRound& round) {
   Lanes lanes = lanes_of(rows);
-  bounder_.improve(lanes, options_.effort);
+  rows = rows.at(bounder_.improve(lanes, options_.effort, closed));
+  if (rows.size() == 0) return;
   const at::Tensor& best = bounder_.best();
   rows.loss = at::where(best.lt(rows.bound), rows.loss, bounder_.best_loss());
   rows.bound = at::maximum(rows.bound, best);

@@ -40,7 +40,8 @@ class Trees final : public DeviceTrees {
   Trials try_candidates(const Rows& parents);
   at::Tensor bounds_of_trials(const Rows& parents);
   Lanes lanes_of(const Rows& rows) const;
-  void bound(Rows& rows, DeviceRound& round);
+  /// Drops what closes; `closed` as in Bounder::improve().
+  void bound(Rows& rows, at::Tensor& closed, DeviceRound& round);
   void find_points(const Lanes& lanes, DeviceRound& round) const;
   std::int64_t fitting(std::int64_t parents) const;
 
