@@ -106,7 +106,9 @@ TEST_CASE("a stage that uses a device runs in `gpu` unless it or its node says o
   CHECK(with.of(stage, "cuda:1").name == "gpu");
   CHECK(with.of(stage, "cpu").name == "cpu");
   CHECK(with.of(stage, "torch-cpu").name == "cpu");
-  pipeline::PlanNode node{.stage = &stage, .params = {{"device", Value("cpu")}}};
+  pipeline::PlanNode node;
+  node.stage = &stage;
+  node.params = {{"device", Value("cpu")}};
   CHECK(with.of(node).name == "cpu");
   node.params.insert_or_assign("device", Value("cuda"));
   CHECK(with.of(node).name == "gpu");
