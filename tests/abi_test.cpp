@@ -113,7 +113,8 @@ void describe_results(std::string& out) {
       "epsilon", &Answer::epsilon)("verdict", &Answer::verdict)("seconds", &Answer::seconds)("bound", &Answer::bound)(
       "witness_checked", &Answer::witness_checked)("message", &Answer::message);
   Layout<Verdicts>(out, "Verdicts")("solver", &Verdicts::solver)("budget_s", &Verdicts::budget_s)(
-      "rows", &Verdicts::rows)("witnesses", &Verdicts::witnesses)("witness_rows", &Verdicts::witness_rows);
+      "rows", &Verdicts::rows)("witnesses", &Verdicts::witnesses)("witness_rows", &Verdicts::witness_rows)(
+      "numbers", &Verdicts::numbers);
   Layout<OutputConstraint::Term>(out, "OutputConstraint::Term")("output", &OutputConstraint::Term::output)(
       "factor", &OutputConstraint::Term::factor);
   Layout<OutputConstraint>(out, "OutputConstraint")("terms", &OutputConstraint::terms)("limit",

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/explanation.hpp"
 
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include "cache/axis_history.hpp"
+#include "support/fake_stages.hpp"
+
+using espalier::cache::AxisHistory;
 using espalier::cache::differences;
 using espalier::cache::Ingredients;
 using espalier::cache::Reason;
@@ -124,4 +130,64 @@ TEST_CASE("a parameter is named so that its place can be shown; what did not cha
 
   const auto file = after([](Ingredients& i) { i.files["images"] = content('e'); });
   CHECK(file[0].parameter == "images");
+}
+
+namespace {
+
+/// What is said of the node of that name in a pipeline of which the last run had these nodes.
+std::optional<AxisHistory::Former> former(const std::string& axes, const std::string& node,
+                                          std::set<std::string> before) {
+  static const auto registry = espalier::testing::fake_registry();
+  espalier::Diagnostics findings;
+  const std::string toml = axes + "[fake.source.a]\nvalue = { by = \"rate\" }\n[fake.source.plain]\n";
+  const auto document = espalier::pipeline::Document::parse("p.toml", toml, findings);
+  const auto plan = espalier::pipeline::Plan::build(document, registry, findings);
+  INFO(findings.render(toml));
+  REQUIRE(plan);
+  const auto index = plan->find(node);
+  REQUIRE(index);
+  return AxisHistory(document.axes(), std::move(before)).former(plan->nodes()[static_cast<std::size_t>(*index)]);
+}
+
+std::string changes(const std::optional<AxisHistory::Former>& former) {
+  std::string out;
+  for (const auto& change : former.value().changes) out += change.text + "\n";
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a node whose axis value was replaced is known by what it was called") {
+  const auto found = former("[axes]\nrate = [0.5]\n", "fake.source.a@rate=0.5", {"fake.source.a@rate=0.25"});
+  CHECK(changes(found) == "axis 'rate' changed: 0.25 -> 0.5\n");
+  CHECK(found->name == "fake.source.a@rate=0.25");
+}
+
+TEST_CASE("values take each other's place in order of size, those that stay keep theirs") {
+  const std::set<std::string> before{"fake.source.a@rate=0.25", "fake.source.a@rate=9.0", "fake.source.a@rate=10.0"};
+  const std::string axes = "[axes]\nrate = [11, 9.5, 0.25]\n";
+  CHECK(former(axes, "fake.source.a@rate=11.0", before)->name == "fake.source.a@rate=10.0");
+  CHECK(former(axes, "fake.source.a@rate=9.5", before)->name == "fake.source.a@rate=9.0");
+  CHECK_FALSE(former(axes, "fake.source.a@rate=0.25", before));
+  CHECK_FALSE(former(axes, "fake.source.plain", before));
+}
+
+TEST_CASE("an added value is new, and so is one of which nobody can tell whose place it took") {
+  const auto added = former("[axes]\nrate = [0.25, 0.5]\n", "fake.source.a@rate=0.5", {"fake.source.a@rate=0.25"});
+  CHECK(changes(added) == "new axis value: 'rate' = 0.5; the last run had 0.25\n");
+  CHECK_FALSE(added->name);
+  const auto unclear = former("[axes]\nrate = [0.5, 0.75]\n", "fake.source.a@rate=0.5", {"fake.source.a@rate=0.25"});
+  CHECK(changes(unclear) == "new axis value: 'rate' = 0.5; the last run had 0.25\n");
+}
+
+TEST_CASE("a node that got an axis is the one without") {
+  const auto found = former("[axes]\nrate = [0.5]\n", "fake.source.a@rate=0.5", {"fake.source.a"});
+  CHECK(changes(found) == "axis 'rate' is new: 0.5\n");
+  CHECK(found->name == "fake.source.a");
+}
+
+TEST_CASE("a node that never was has no former name") {
+  const auto found = former("[axes]\nrate = [0.5]\n", "fake.source.a@rate=0.5", {"fake.source.b@rate=0.25"});
+  CHECK(changes(found) == "axis 'rate' changed: 0.25 -> 0.5\n");
+  CHECK_FALSE(found->name);
 }

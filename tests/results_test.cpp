@@ -280,6 +280,25 @@ TEST_CASE("a witness may be of doubles, where no floats are one") {
   CHECK_FALSE(with_checked_witnesses(v, pixels_as_scores(), q).rows[0].witness_checked);
 }
 
+TEST_CASE("what a solver tells of its work is stored and merged, row by row") {
+  Verdicts told = some_verdicts();
+  const std::vector<double> numbers(told.rows.size(), 12);
+  told.numbers["integer_variables"] = numbers;
+  CHECK(Verdicts::from_fields(told.to_fields()).numbers == told.numbers);
+  const Verdicts silent = some_verdicts();
+  CHECK(!silent.to_fields().has("number_names"));
+  const std::size_t rows = silent.rows.size();
+  const Verdicts all = Verdicts::merge(std::vector<const Verdicts*>{&silent, &told, &silent});
+  const std::vector<double>& merged = all.numbers.at("integer_variables");
+  REQUIRE(merged.size() == 3 * rows);
+  for (std::size_t i = 0; i < merged.size(); ++i) {
+    if (i / rows == 1) CHECK(merged[i] == 12);
+    if (i / rows != 1) CHECK(std::isnan(merged[i]));
+  }
+  told.numbers["subproblems"] = {1};
+  CHECK_THROWS_AS(told.to_fields(), Error);
+}
+
 TEST_CASE("verdicts are stored, counted and merged") {
   const Verdicts v = some_verdicts();
   const Verdicts again = Verdicts::from_fields(v.to_fields());

@@ -3,6 +3,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -10,6 +13,8 @@
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "support/temp_dir.hpp"
 
 namespace espalier::run {
 namespace {
@@ -63,6 +68,58 @@ TEST_CASE("the second signal leaves with status 130") {
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 130);
+}
+
+/// Whether a process does something: not gone and not merely waiting to be taken notice of.
+bool runs(const std::string& process) {
+  std::ifstream file("/proc/" + process + "/stat");
+  const std::string stat{std::istreambuf_iterator<char>(file), {}};
+  const auto name_end = stat.rfind(')');
+  return name_end != std::string::npos && stat.at(name_end + 2) != 'Z';
+}
+
+/// A tool that heeds no signal, with a process of its session whose parent is gone and one in a session of its own.
+constexpr const char* kStubbornTool = R"(
+trap '' TERM INT
+(sleep 1000 & echo $! >>"$1")
+setsid sleep 1000 &
+echo $! >>"$1"
+echo $$ >>"$1"
+touch "$1.whole"
+wait)";
+
+/// In a process of its own: starts the tool and gets two signals.
+[[noreturn]] void leave_a_tool_behind(const std::string& list) {
+  const StopOnSignal stop([](std::string_view) {});
+  if (::fork() == 0) {
+    ::setsid();
+    ::execl("/bin/sh", "sh", "-c", kStubbornTool, "sh", list.c_str(), nullptr);
+    ::_exit(1);
+  }
+  if (!comes_true([&] { return std::filesystem::exists(list + ".whole"); })) ::_exit(2);
+  ::raise(SIGINT);
+  if (!comes_true([&] { return stop.token().stop_requested(); })) ::_exit(3);
+  ::raise(SIGINT);
+  comes_true([] { return false; });
+  ::_exit(4);
+}
+
+TEST_CASE("the second signal takes along what the process started, also in sessions of their own") {
+  const testing::TempDir dir;
+  const std::string list = (dir / "processes").string();
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) leave_a_tool_behind(list);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 130);
+  std::ifstream processes(list);
+  int count = 0;
+  for (std::string process; processes >> process; ++count) {
+    CAPTURE(process);
+    CHECK(comes_true([&] { return !runs(process); }));
+  }
+  CHECK(count == 3);
 }
 
 #endif

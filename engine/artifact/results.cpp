@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How results are stored. The layouts are in schemas/artifacts.md: change both, and the kind's kFormat, together.
+#include <limits>
+
 #include <espalier/results.hpp>
 
 #include "artifact/rows.hpp"
@@ -42,6 +44,47 @@ void validate(const Attacks& attacks) {
 void validate(const Verdicts& verdicts) {
   artifact::require_questions(verdicts.rows);
   artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size(), DType::f64);
+  for (const auto& [name, values] : verdicts.numbers) {
+    if (values.size() == verdicts.rows.size()) continue;
+    throw Error(Code::internal,
+                fmt::format("'{}' has {} numbers for {} rows", name, values.size(), verdicts.rows.size()));
+  }
+}
+
+/// Verdicts without numbers are stored as they were before there were any.
+void set_numbers(Fields& fields, const Verdicts& verdicts) {
+  if (verdicts.numbers.empty()) return;
+  std::vector<std::string> names;
+  for (const auto& [name, values] : verdicts.numbers) {
+    fields.set(fmt::format("numbers/{}", names.size()),
+               Tensor::of<double>({static_cast<std::int64_t>(values.size())}, values));
+    names.push_back(name);
+  }
+  fields.set("number_names", std::move(names));
+}
+
+void load_numbers(const Fields& fields, Verdicts& verdicts) {
+  if (!fields.has("number_names")) return;
+  const auto& names = fields.texts("number_names");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i > 0 && names[i] <= names[i - 1]) {
+      throw Error(Code::damaged, fmt::format("the numbers '{}' come before '{}'", names[i - 1], names[i]));
+    }
+    const auto numbers =
+        column<double>(fields, fmt::format("numbers/{}", i), static_cast<std::int64_t>(verdicts.rows.size()));
+    verdicts.numbers.emplace(names[i], std::vector<double>(numbers.begin(), numbers.end()));
+  }
+}
+
+/// Appends a part's numbers to those of the rows before it.
+void append_numbers(Verdicts& whole, const Verdicts& part, std::size_t before) {
+  constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+  for (const auto& [name, values] : part.numbers) {
+    std::vector<double>& all = whole.numbers[name];
+    all.resize(before, kNothing);
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  for (auto& [name, values] : whole.numbers) values.resize(before + part.rows.size(), kNothing);
 }
 
 void load_verdicts(const Fields& fields, std::vector<Verdicts::Row>& rows) {
@@ -190,6 +233,7 @@ Fields Verdicts::to_fields() const {
   fields.set("message", std::move(messages));
   fields.set("witnesses", witnesses);
   fields.set("witness_rows", vector_tensor(witness_rows));
+  set_numbers(fields, *this);
   return fields;
 }
 
@@ -209,6 +253,7 @@ Verdicts Verdicts::from_fields(const Fields& fields) {
     load(fields, "witness_checked", out.rows, &Row::witness_checked);
     out.witnesses = fields.tensor("witnesses");
     out.witness_rows = to_vector(column<std::int64_t>(fields, "witness_rows"));
+    load_numbers(fields, out);
     return out;
   });
 }
@@ -232,6 +277,7 @@ Verdicts Verdicts::merge(std::span<const Verdicts* const> parts) {
     }
     const auto before = static_cast<std::int64_t>(out.rows.size());
     for (const std::int64_t row : part->witness_rows) out.witness_rows.push_back(before + row);
+    append_numbers(out, *part, out.rows.size());
     out.rows.insert(out.rows.end(), part->rows.begin(), part->rows.end());
     witnesses.push_back(part->witnesses);
   }

@@ -136,6 +136,19 @@ class Connector {
     return true;
   }
 
+  /// Which sections give such a thing: "Network comes from 'base' and 'pruned'".
+  std::string givers_text(const std::string& kind) const {
+    constexpr std::size_t kShown = 5;
+    std::vector<std::string> names;
+    for (const Draft& other : bench_.drafts) {
+      if (&other == &draft_ || other.stage == nullptr || names.size() == kShown) continue;
+      const bool gives = std::ranges::find(other.stage->outputs, kind, &PortSpec::kind) != other.stage->outputs.end();
+      if (gives) names.push_back(other.section->node);
+    }
+    if (names.empty()) return fmt::format("no other section gives {}", kind);
+    return fmt::format("{} comes from {}", kind, core::quoted_list(names));
+  }
+
   /// The output a reference means: the named one, or the only one of the port's kind.
   std::optional<int> output_of(const PortSpec& port, const Node& node, const Draft& from, std::string_view name) {
     std::vector<std::string> names;
@@ -159,9 +172,11 @@ class Connector {
       bench_.fault(draft_, node.span, fmt::format("{} has no output '{}'", from.full_name(), name)).hint =
           core::closest(name, names) || names.empty() ? suggestion(name, names) : "it has " + core::quoted_list(names);
     } else if (fitting.empty()) {
-      bench_.fault(draft_, node.span,
-                   fmt::format("{} wants {}, '{}' gives {}", subject(port), port.kind, from.section->node,
-                               kinds.empty() ? "nothing" : core::join(kinds, " and ")));
+      bench_
+          .fault(draft_, node.span,
+                 fmt::format("{} wants {}, '{}' gives {}", subject(port), port.kind, from.section->node,
+                             kinds.empty() ? "nothing" : core::join(kinds, " and ")))
+          .hint = givers_text(port.kind);
     } else {
       bench_.fault(draft_, node.span, fmt::format("'{}' has several outputs of kind {}", from.section->node, port.kind))
           .hint = "name one: " + core::quoted_list(fitting);
@@ -217,7 +232,8 @@ class CycleFinder {
       if (length > kShown && i == kShown / 2) text += fmt::format(" needs ... {} more ...", length - kShown);
       text += " needs " + names[i];
     }
-    bench_.findings.error(path[first]->written->span, "nodes need each other in a circle: " + text);
+    bench_.findings.error(path[first]->written->span, "nodes need each other in a circle: " + text).hint =
+        "let one of them take from a section outside of it";
   }
 
   Workbench& bench_;

@@ -123,12 +123,17 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 
 }  // namespace
 
-std::string scaffold_plugin(const fs::path& folder) {
+std::string scaffold_plugin(const fs::path& folder, const Registry& known) {
   const fs::path place = fs::absolute(folder / "").lexically_normal().parent_path();  // without a slash at the end
   const std::string name = place.filename().string();
   if (!is_plugin_name(name)) {
     throw Error(Code::request, fmt::format("'{}' cannot be a plugin's name", name),
                 "the folder's name becomes the plugin's: [a-z][a-z0-9_]*, and not core, pipeline or axes");
+  }
+  for (const LoadedPlugin& plugin : known.plugins()) {
+    if (plugin.name != name) continue;
+    throw Error(Code::request, fmt::format("there is a plugin '{}' already: '{}'", name, plugin.file.string()),
+                "the folder's name becomes the plugin's: choose another");
   }
   if (fs::exists(place) && !(fs::is_directory(place) && fs::is_empty(place))) {
     throw Error(Code::request, fmt::format("'{}' exists and is not an empty folder", place.string()),

@@ -12,6 +12,8 @@
 
 #include <espalier/error.hpp>
 
+#include "core/descendants.hpp"
+
 namespace espalier::run {
 namespace {
 
@@ -70,6 +72,7 @@ void StopOnSignal::listen() {
     if (got != 1 || event == kEnd) return;
     if (source_.stop_requested()) {
       say_("interrupted again: leaving at once; what finished is stored");
+      core::kill_descendants();  // a verifier's tool, say: nobody is left to end it
       ::_exit(kInterrupted);
     }
     say_("interrupted: waiting for the running nodes to stop; interrupt again to leave at once");

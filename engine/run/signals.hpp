@@ -11,7 +11,8 @@
 
 namespace espalier::run {
 
-/// While it lives, SIGINT and SIGTERM ask the run to stop; a second one leaves the process at once with status 130.
+/// While it lives, SIGINT and SIGTERM ask the run to stop; a second one leaves the process at once with status 130, and
+/// takes with it whatever other processes came of this one.
 /// What was set before is set again at the end of life. One at a time. [one thread]
 ///
 /// The handler only writes to a pipe that a thread reads. Signals are not blocked, so child processes of whatever

@@ -9,6 +9,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
@@ -80,7 +81,7 @@ struct TorchScope::Settings {
   // Asking also makes LibTorch do its own first-use set-up of this thread, which would undo a number set before it.
   int previous_threads = at::get_num_threads();
   c10::InferenceMode no_inference_mode{false};
-  at::AutoGradMode gradients{true};
+  c10::AutoGradMode gradients{true};
 };
 
 TorchScope::TorchScope(const Context& ctx, std::uint64_t seed) : settings_(std::make_unique<Settings>(ctx, seed)) {}

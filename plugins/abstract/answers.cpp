@@ -2,6 +2,7 @@
 #include "answers.hpp"
 
 #include <chrono>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,8 @@ namespace espalier::abstract {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 void require_classes(const Network& network) {
   if (element_count(network.output_shape()) >= 2) return;
@@ -32,6 +35,11 @@ class Collector {
   }
 
   void add(const Instances::Row& row, double epsilon, Answer answer, double seconds) {
+    for (const auto& [name, value] : answer.numbers) {
+      std::vector<double>& values = verdicts_.numbers[name];
+      values.resize(verdicts_.rows.size(), kNothing);
+      values.push_back(value);
+    }
     if (answer.witness) {
       verdicts_.witness_rows.push_back(static_cast<std::int64_t>(verdicts_.rows.size()));
       points_.insert(points_.end(), answer.witness->begin(), answer.witness->end());
@@ -52,6 +60,7 @@ class Collector {
   }
 
   Verdicts take(Shape point_shape) {
+    for (auto& [name, values] : verdicts_.numbers) values.resize(verdicts_.rows.size(), kNothing);
     point_shape.insert(point_shape.begin(), static_cast<std::int64_t>(verdicts_.witness_rows.size()));
     verdicts_.witnesses = fine_
                               ? Tensor::of(std::move(point_shape), std::move(points_))

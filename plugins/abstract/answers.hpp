@@ -22,13 +22,15 @@ struct VerifyParams {
   double budget_s = 0;
 };
 
+inline constexpr const char* kVerdictsDoc = "one answer a question, with a certified bound of the margin";
+
 /// Describes the ports and the radius of a verifier; P is derived from VerifyParams, or is it.
 template <class P>
-StageBuilder<P> describe_questions(StageBuilder<P> stage) {
+StageBuilder<P> describe_questions(StageBuilder<P> stage, const char* verdicts = kVerdictsDoc) {
   stage.repeatable(Repeatable::budgeted)
       .template input<Network>("network", "the network to be proven")
       .template input<Instances>("instances", "the questions; their own epsilons are not used")
-      .template output<Verdicts>("verdicts", "one answer a question, with a certified bound of the margin")
+      .template output<Verdicts>("verdicts", verdicts)
       .param("epsilon", static_cast<double P::*>(&P::epsilon),
              "radius of every question, in pixel units, in place of its own")
       .required()
@@ -38,8 +40,8 @@ StageBuilder<P> describe_questions(StageBuilder<P> stage) {
 
 /// The same for one that keeps a time limit.
 template <class P>
-StageBuilder<P> describe_verifier(StageBuilder<P> stage) {
-  return describe_questions(stage)
+StageBuilder<P> describe_verifier(StageBuilder<P> stage, const char* verdicts = kVerdictsDoc) {
+  return describe_questions(stage, verdicts)
       .param("budget_s", static_cast<double P::*>(&P::budget_s),
              "seconds a question may take before it is a timeout; 0: no limit")
       .at_least(0);

@@ -28,12 +28,14 @@ ESPALIER_PLUGIN(plugin) {
                          .single_threaded());
   describe_verifier(plugin.stage("deeppoly", verify_with_deeppoly)
                         .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input.")
+                        .revision(2)
                         .single_threaded());
-  describe_verifier(plugin.stage("refine", refine))
+  describe_verifier(plugin.stage("refine", refine), linear::kVerdictsDoc)
       .doc(
           "Verifies with DeepPoly first; what stays open, by small searches for tighter bounds of every unstable "
           "neuron "
           "and a search for the answer. Complete but for ties within rounding and the budget.")
+      .revision(2)
       .single_threaded();
   plugin.stage("property", verify_property)
       .doc("Decides one property with DeepPoly, box by box, and tries a few points of each box as counterexamples.")

@@ -96,7 +96,7 @@ class Decision {
     for (const Property::Case* c : cases) {
       const double bound = bound_of(*c, *relaxation, box);
       if (answer_.witness) return;
-      worst_ = std::min(worst_, bound);
+      worst_ = lesser(worst_, bound);
     }
     if (!(worst_ > 0)) return end(Verdict::unknown);
     const double off = float32_error(property_.cases, float32_errors(network_, *relaxation));

@@ -31,9 +31,9 @@ Margins margins(const Relaxation& relaxation, const Question& question, Depth de
     const Lanes near = substitute(relaxation, output, part, Depth::nearest_relu).low;
     const Substituted far = depth == Depth::input ? substitute(relaxation, output, part, depth) : Substituted{near, {}};
     for (std::size_t r = 0; r < part.size(); ++r) {
-      const double low = std::max(near[r], far.low[r]);
-      if (low >= result.smallest) continue;
-      result.smallest = low;
+      const double smallest = lesser(result.smallest, std::max(near[r], far.low[r]));
+      if (smallest == result.smallest) continue;
+      result.smallest = smallest;
       result.slopes.clear();
       for (const Lanes& slope : far.slopes) result.slopes.push_back(slope[r]);
     }
@@ -98,6 +98,15 @@ std::vector<Row> margin_rows(const Graph& graph, const Question& question) {
   return rows;
 }
 
+std::int64_t unstable_neurons(const Relaxation& relaxation) {
+  std::int64_t count = 0;
+  for (int value = 0; value <= relaxation.last(); ++value) {
+    if (!relaxation.graph().feeds_relu(value)) continue;
+    count += std::ranges::count_if(relaxation.bounds(value), [](Interval z) { return z.low < 0 && z.high > 0; });
+  }
+  return count;
+}
+
 std::string float32_note(double bound, const Network& network, const Relaxation& relaxation, const Question& question) {
   const std::vector<double> errors = float32_errors(network, relaxation);
   double off = 0;
@@ -144,9 +153,11 @@ Answer Verifier::answer(const Question& question, Domain domain, const MayContin
   }
   const Margins fine = margins(*relaxation, question, Depth::input);
   Answer result = answer_of(std::max(coarse.bound, fine.smallest), network_, *relaxation, question);
+  result.numbers["unstable_neurons"] = static_cast<double>(unstable_neurons(*relaxation));
   if (result.verdict == Verdict::robust) return result;
   if (auto found = counterexample_near(question, minimiser(box, fine.slopes))) {
     found->bound = result.bound;
+    found->numbers = std::move(result.numbers);
     return *std::move(found);
   }
   return result;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,7 +33,11 @@ struct Answer {
   std::string message;
   std::optional<std::vector<float>> witness;             ///< with `counterexample`
   std::optional<std::vector<double>> fine_witness = {};  ///< in place of `witness` where no floats are one
+  std::map<std::string, double> numbers = {};            ///< what is told of the work, see Verdicts::numbers
 };
+
+/// How many inputs of ReLUs may have either sign.
+std::int64_t unstable_neurons(const Relaxation& relaxation);
 
 /// What has to be above 0 everywhere: label score - other score, for every class that counts. In the order of classes.
 std::vector<Row> margin_rows(const Graph& graph, const Question& question);
@@ -47,8 +52,9 @@ class Verifier {
   explicit Verifier(const Network& network) : network_(network), graph_(network) {}
 
   const Graph& graph() const { return graph_; }
-  /// `robust` only on a certified bound above 0; `timeout` only when told to end before it had one. Needs: the box has
-  /// the size of the network's input, label and target are classes and differ.
+  /// `robust` only on a certified bound above 0; `timeout` only when told to end before it had one. DeepPoly tells how
+  /// many neurons it left unstable. Needs: the box has the size of the network's input, label and target are classes
+  /// and differ.
   Answer answer(const Question& question, Domain domain, const MayContinue& may_continue) const;
   /// A counterexample when the nearest point of the box is one, replayed.
   std::optional<Answer> counterexample_near(const Question& question, std::span<const double> point) const;

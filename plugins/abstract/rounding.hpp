@@ -50,6 +50,11 @@ inline double magnitude(Interval x) {
 inline double or_nothing(double low) {
   return std::isfinite(low) ? low : -HUGE_VAL;
 }
+/// The smaller of two lower bounds. One that is not a number says nothing, and neither do both then: `robust` is never
+/// what is left of it.
+inline double lesser(double a, double b) {
+  return a <= b ? a : b < a ? b : -HUGE_VAL;
+}
 /// What two facts about one number say together.
 Interval intersection(Interval a, Interval b);
 

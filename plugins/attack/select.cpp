@@ -68,11 +68,15 @@ std::string counts_text(const std::vector<Gathered>& all) {
   return text;
 }
 
+std::int64_t found_wanted(const Params& p) {
+  return std::llround(p.found_share * static_cast<double>(p.count));
+}
+
 /// The lowest images of each kind, in order; one kind makes up for what the other lacks.
 std::vector<Choice> choose(const Params& p, const std::vector<Choice>& common, Context& ctx) {
   const auto with = static_cast<std::int64_t>(std::ranges::count_if(common, &Choice::found));
   const auto without = static_cast<std::int64_t>(common.size()) - with;
-  const auto wanted = static_cast<std::int64_t>(std::llround(p.found_share * static_cast<double>(p.count)));
+  const std::int64_t wanted = found_wanted(p);
   std::int64_t found = std::min(wanted, with);
   const std::int64_t not_found = std::min(p.count - found, without);
   found = std::min(p.count - not_found, with);
@@ -88,14 +92,16 @@ std::vector<Choice> choose(const Params& p, const std::vector<Choice>& common, C
   return out;
 }
 
-/// One question an image; or as in the paper's Marabou column, which asks about one class at a time.
+/// One question an image; or as in the paper's Marabou column, which asks about one class at a time: for images with an
+/// adversarial the class of that, and for one without all others. The paper has 19 questions everywhere, so images with
+/// an adversarial that make up for others are not asked about.
 std::vector<Instances::Row> questions(const Params& p, const std::vector<Choice>& chosen, std::int64_t classes,
                                       Context& ctx) {
   std::vector<Instances::Row> rows;
   for (const Choice& c : chosen) {
     if (p.targets == "none") {
       rows.push_back({c.image, c.label, {}, p.epsilon});
-    } else if (c.found) {
+    } else if (c.found && std::ssize(rows) < found_wanted(p)) {
       rows.push_back({c.image, c.label, c.adversarial, p.epsilon});
     }
   }
@@ -152,6 +158,7 @@ void run(const Params& p, Context& ctx) {
 
 void describe_select(PluginBuilder& plugin) {
   plugin.stage("select", run)
+      .revision(2)
       .doc(
           "Chooses test images on which an attack does the same to all variants of a network: all classify them "
           "correctly, and it finds an adversarial for all of them or for none. The lowest images first.")
@@ -166,8 +173,9 @@ void describe_select(PluginBuilder& plugin) {
       .param("epsilon", &Params::epsilon, "radius of the questions")
       .range(0, 1)
       .param("targets", &Params::targets,
-             "none: is any other class possible; marabou: only the class that the first attack found, and one image "
-             "without an adversarial asked about all its other classes")
+             "none: is any other class possible; marabou: of the images with an adversarial, no more than "
+             "found_share of count, only the class that the first attack found, and one image without an adversarial "
+             "asked about all its other classes: 10 + 9 questions when 20 images of ten classes are asked for")
       .choices({"none", "marabou"});
 }
 

@@ -42,7 +42,7 @@ Lines::Lines(std::span<const Range> ranges) {
   }
 }
 
-Bounder::Bounder(const Program& program) : program_(&program) {
+Bounder::Bounder(const Program& program, double margin) : program_(&program), support_(program) {
   std::size_t elements = 0;
   int widest = program.value(0).size;
   for (int v = 0; v < program.values(); ++v) {
@@ -50,7 +50,7 @@ Bounder::Bounder(const Program& program) : program_(&program) {
     elements += lanes_of(program.value(v).size);
     widest = std::max(widest, program.value(v).size);
   }
-  error_scale_ = 1.001 + 0x1p-22 * static_cast<double>(elements / kLanes);
+  error_scale_ = margin * (1.001 + 0x1p-22 * static_cast<double>(elements / kLanes));
   coefficients_ = Aligned<float>(elements);
   before_ = Aligned<float>(elements);
   after_ = Aligned<float>(elements);
@@ -63,6 +63,15 @@ Bounder::Bounder(const Program& program) : program_(&program) {
     *a = Aligned<float>(neurons);
   }
   touched_.resize(static_cast<std::size_t>(program.values()));
+  places_.resize(static_cast<std::size_t>(program.neurons()));
+  for (int v = 1; v < program.values(); ++v) {
+    const Value& value = program.value(v);
+    for (int i = 0; value.relu && i < value.size; ++i) places_[static_cast<std::size_t>(value.neurons + i)] = {v, i};
+  }
+  // Inputs that objectives do not reach stay there.
+  for (int i = 0; i < program.value(0).size; ++i) {
+    std::fill_n(points_.data() + at(i, 0), kLanes, program.centre()[static_cast<std::size_t>(i)]);
+  }
 }
 
 float* Bounder::objective(int place) {
@@ -101,6 +110,7 @@ Relaxed Bounder::relaxed(int first_neuron) {
 
 void Bounder::run(int place, int lanes, const Effort& effort, std::span<const double> thresholds) {
   best_.fill(-HUGE_VAL);
+  support_.follow(place, objective_support(place));
   mean_points_.assign(effort.mean_point ? points_.size() : 0, 0.0F);
   if (effort.iterations > 1) {
     low_first_.fill(0);
@@ -112,22 +122,39 @@ void Bounder::run(int place, int lanes, const Effort& effort, std::span<const do
   }
   for (int i = 0; i < effort.iterations; ++i) {
     backward(place);
-    keep_best(i == 0);
+    keep_best(place, i == 0);
     if (effort.mean_point && 2 * i >= effort.iterations) add_to_mean(1.0F / static_cast<float>(effort.iterations / 2));
-    bool done = true;
-    for (int l = 0; l < lanes; ++l) {
-      done = done && best_[static_cast<std::size_t>(l)] > thresholds[static_cast<std::size_t>(l)];
-    }
-    if (done) return;
+    if (reached_all(lanes, effort.pairs, thresholds)) return;
     if (i + 1 == effort.iterations) break;
-    forward(place, true);
+    forward(place);
     ascend(place, effort, i);
   }
   if (effort.mean_point) std::copy(mean_points_.begin(), mean_points_.end(), points_.data());
 }
 
+bool Bounder::reached_all(int lanes, bool pairs, std::span<const double> thresholds) const {
+  const auto reached = [&](std::size_t l) { return best_[l] > thresholds[l]; };
+  for (std::size_t l = 0; l < static_cast<std::size_t>(lanes); ++l) {
+    if (!reached(l) && !(pairs && reached(l ^ 1))) return false;
+  }
+  return true;
+}
+
 void Bounder::add_to_mean(float weight) {
   for (std::size_t i = 0; i < mean_points_.size(); ++i) mean_points_[i] += weight * points_[i];
+}
+
+/// Elements with a coefficient in some lane.
+std::span<const char> Bounder::objective_support(int place) {
+  const int size = program_->value(place).size;
+  chosen_.assign(static_cast<std::size_t>(size), 0);
+  for (int i = 0; i < size; ++i) {
+    const float* p = objective_.data() + at(i, 0);
+    int others = 0;
+    for (int l = 0; l < kLanes; ++l) others += p[l] == 0.0F ? 0 : 1;
+    chosen_[static_cast<std::size_t>(i)] = others > 0 ? 1 : 0;
+  }
+  return chosen_;
 }
 
 void Bounder::backward(int place) {
@@ -135,27 +162,26 @@ void Bounder::backward(int place) {
   alignas(64) std::array<double, kLanes> constant{};
   alignas(64) std::array<float, kLanes> error{};
   std::fill(touched_.begin(), touched_.end(), 0);
-  const Value& start = program_->value(place);
-  touched_[static_cast<std::size_t>(place)] = 1;
-  k.affine_back(start.size, objective_.data(), start.bias.data(), start.slack.data(), constant.data(), error.data());
-  push(place, objective_.data());
-  for (int v = place - 1; v > 0; --v) {
-    if (touched_[static_cast<std::size_t>(v)] == 0) continue;
+  for (int v = place; v > 0; --v) {
     const Value& value = program_->value(v);
-    const float* a = coefficients_.data() + offsets_[static_cast<std::size_t>(v)];
-    const float* p = a;
-    if (value.relu) {
-      k.relu_back(value.size, a, relaxed(value.neurons), value.bias.data(), value.slack.data(), scratch_.data(),
-                  constant.data(), error.data());
-      p = scratch_.data();
-    } else {
-      k.affine_back(value.size, p, value.bias.data(), value.slack.data(), constant.data(), error.data());
+    const float* a = v == place ? objective_.data() : coefficients_.data() + offsets_[static_cast<std::size_t>(v)];
+    const float* p = value.relu && v != place ? scratch_.data() : a;
+    for (const auto& [begin, end] : support_.runs(v)) {
+      const std::size_t first = at(begin, 0);
+      const double* bias = value.bias.data() + begin;
+      const float* slack = value.slack.data() + begin;
+      if (value.relu && v != place) {
+        k.relu_back(end - begin, a + first, relaxed(value.neurons + begin), bias, slack, scratch_.data() + first,
+                    constant.data(), error.data());
+      } else {
+        k.affine_back(end - begin, a + first, bias, slack, constant.data(), error.data());
+      }
     }
-    push(v, p);
+    if (support_.reaches(v)) push(v, p);
   }
-  if (touched_[0] != 0) {
-    k.concretise(program_->value(0).size, coefficients_.data(), program_->centre().data(), program_->radius().data(),
-                 points_.data(), constant.data());
+  for (const auto& [begin, end] : support_.runs(0)) {
+    k.concretise(end - begin, coefficients_.data() + at(begin, 0), program_->centre().data() + begin,
+                 program_->radius().data() + begin, points_.data() + at(begin, 0), constant.data());
   }
   for (std::size_t l = 0; l < kLanes; ++l) {
     const double loss = error_scale_ * static_cast<double>(error[l]) + program_->underflow();
@@ -169,33 +195,38 @@ void Bounder::backward(int place) {
 void Bounder::push(int place, const float* p) {
   for (const Value::Edge& edge : program_->value(place).edges) {
     const auto source = static_cast<std::size_t>(edge.source);
-    edge.matrix->backward(p, coefficients_.data() + offsets_[source], touched_[source] != 0);
+    const Chosen chosen{support_.chosen(place), support_.chosen(edge.source)};
+    edge.matrix->backward(p, coefficients_.data() + offsets_[source], touched_[source] != 0, chosen);
     touched_[source] = 1;
   }
 }
 
-void Bounder::forward(int place, bool relaxed_network) {
+void Bounder::sum_inputs(int v, const char* chosen) {
+  bool add = false;
+  for (const Value::Edge& edge : program_->value(v).edges) {
+    const float* in =
+        edge.source == 0 ? points_.data() : after_.data() + offsets_[static_cast<std::size_t>(edge.source)];
+    edge.matrix->forward(in, before_.data() + offsets_[static_cast<std::size_t>(v)], add, chosen);
+    add = true;
+  }
+}
+
+void Bounder::forward(int place) {
   const Kernels& k = kernels();
   for (int v = 1; v <= place; ++v) {
-    if (touched_[static_cast<std::size_t>(v)] == 0) continue;
+    if (!support_.reaches(v)) continue;
     const Value& value = program_->value(v);
-    const std::size_t here = offsets_[static_cast<std::size_t>(v)];
-    float* z = before_.data() + here;
-    bool add = false;
-    for (const Value::Edge& edge : value.edges) {
-      const float* in =
-          edge.source == 0 ? points_.data() : after_.data() + offsets_[static_cast<std::size_t>(edge.source)];
-      edge.matrix->forward(in, z, add);
-      add = true;
-    }
-    k.add_bias(value.size, value.rounded_bias.data(), z);
-    float* y = after_.data() + here;
-    if (!value.relu || v == place) {
-      std::copy_n(z, lanes_of(value.size), y);
-    } else if (relaxed_network) {
-      k.relu_relaxed(value.size, coefficients_.data() + here, z, relaxed(value.neurons), y);
-    } else {
-      k.relu(value.size, z, y);
+    sum_inputs(v, support_.chosen(v));
+    for (const auto& [begin, end] : support_.runs(v)) {
+      const std::size_t first = offsets_[static_cast<std::size_t>(v)] + at(begin, 0);
+      float* z = before_.data() + first;
+      k.add_bias(end - begin, value.rounded_bias.data() + begin, z);
+      if (value.relu && v != place) {
+        k.relu_relaxed(end - begin, coefficients_.data() + first, z, relaxed(value.neurons + begin),
+                       after_.data() + first);
+      } else {
+        std::copy_n(z, lanes_of(end - begin), after_.data() + first);
+      }
     }
   }
 }
@@ -213,17 +244,19 @@ void Bounder::ascend(int place, const Effort& effort, int iteration) {
                   .second_correction = 1 / (1 - std::pow(kSecond, step))};
   for (int v = 1; v < place; ++v) {
     const Value& value = program_->value(v);
-    if (touched_[static_cast<std::size_t>(v)] == 0 || !value.relu) continue;
-    const std::size_t here = offsets_[static_cast<std::size_t>(v)];
-    const std::size_t n = at(value.neurons, 0);
-    kernels().ascend(value.size, coefficients_.data() + here, before_.data() + here, relaxed(value.neurons),
-                     {low_first_.data() + n, low_second_.data() + n, beta_first_.data() + n, beta_second_.data() + n},
-                     by, any_split_);
+    if (!value.relu) continue;
+    for (const auto& [begin, end] : support_.runs(v)) {
+      const std::size_t here = offsets_[static_cast<std::size_t>(v)] + at(begin, 0);
+      const std::size_t n = at(value.neurons + begin, 0);
+      kernels().ascend(end - begin, coefficients_.data() + here, before_.data() + here, relaxed(value.neurons + begin),
+                       {low_first_.data() + n, low_second_.data() + n, beta_first_.data() + n, beta_second_.data() + n},
+                       by, any_split_);
+    }
   }
 }
 
 /// The first are kept whatever they are: slopes and multipliers of lanes without a bound are asked for, too.
-void Bounder::keep_best(bool first) {
+void Bounder::keep_best(int place, bool first) {
   alignas(64) std::array<std::uint32_t, kLanes> better{};
   bool any = false;
   for (std::size_t l = 0; l < kLanes; ++l) {
@@ -233,31 +266,36 @@ void Bounder::keep_best(bool first) {
     best_[l] = bounds_[l];
     best_loss_[l] = losses_[l];
   }
-  if (!any) return;
-  kernels().keep(program_->neurons(), better.data(), low_.data(), best_low_.data());
-  if (any_split_) kernels().keep(program_->neurons(), better.data(), beta_.data(), best_beta_.data());
+  for (int v = 1; v < place && any; ++v) {
+    const Value& value = program_->value(v);
+    if (!value.relu) continue;
+    for (const auto& [begin, end] : support_.runs(v)) {
+      const std::size_t n = at(value.neurons + begin, 0);
+      kernels().keep(end - begin, better.data(), low_.data() + n, best_low_.data() + n);
+      if (any_split_) kernels().keep(end - begin, better.data(), beta_.data() + n, best_beta_.data() + n);
+    }
+  }
 }
 
 float Bounder::beta(int lane, int neuron) const {
-  return any_split_ ? std::abs(best_beta_[at(neuron, lane)]) : 0;
-}
-
-float Bounder::coefficient(int lane, int value, int element) const {
-  return coefficients_[offsets_[static_cast<std::size_t>(value)] + at(element, lane)];
-}
-
-float Bounder::relaxed_input(int lane, int value, int element) const {
-  return before_[offsets_[static_cast<std::size_t>(value)] + at(element, lane)];
-}
-
-float Bounder::relaxed_output(int lane, int value, int element) const {
-  return after_[offsets_[static_cast<std::size_t>(value)] + at(element, lane)];
+  if (!any_split_) return 0;
+  return std::abs(reached(neuron) ? best_beta_[at(neuron, lane)] : beta_[at(neuron, lane)]);
 }
 
 const float* Bounder::evaluate() {
-  std::fill(touched_.begin(), touched_.end(), 1);
+  const Kernels& k = kernels();
   const int output = program_->output();
-  forward(output, false);
+  for (int v = 1; v <= output; ++v) {
+    const Value& value = program_->value(v);
+    const std::size_t here = offsets_[static_cast<std::size_t>(v)];
+    sum_inputs(v, nullptr);
+    k.add_bias(value.size, value.rounded_bias.data(), before_.data() + here);
+    if (value.relu) {
+      k.relu(value.size, before_.data() + here, after_.data() + here);
+    } else {
+      std::copy_n(before_.data() + here, lanes_of(value.size), after_.data() + here);
+    }
+  }
   return after_.data() + offsets_[static_cast<std::size_t>(output)];
 }
 

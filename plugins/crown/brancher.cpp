@@ -16,7 +16,7 @@ Brancher::Brancher(const Program& program, const Lines& lines, int place, std::s
       goals_(goals),
       options_(options),
       on_candidate_(std::move(on_candidate)),
-      bounder_(program) {
+      bounder_(program, options.for_proof ? kProofMargin : 1) {
   options_.candidates = std::min(options_.candidates, Domain::kMostCandidates);
   for (int v = 1; v < place; ++v) {
     const Value& value = program.value(v);
@@ -83,14 +83,18 @@ Domains Brancher::branch(std::span<const Domain> parents) {
     }
     domains_ += 2;
     for (const std::size_t side : {best, best + 1}) {
-      if (trials[side].bound > 0) {
-        closed_bound_ = std::min(closed_bound_, trials[side].bound);
-        continue;
-      }
-      Domain& child = children.emplace_back(parents[p]);
+      const bool closed = trials[side].bound > 0;
+      if (closed) closed_bound_ = std::min(closed_bound_, trials[side].bound);
+      if (closed && !options_.for_proof) continue;
+      Domain child = parents[p];
       child.literals.push_back(
           {parents[p].candidates[static_cast<std::size_t>(trials[side].candidate)], trials[side].sign});
       child.multipliers.push_back(0);
+      if (closed) {
+        closed_.push_back(leaf_of(child));
+      } else {
+        children.push_back(std::move(child));
+      }
     }
   }
   return children;
@@ -134,10 +138,12 @@ void Brancher::bound_group(std::span<Domain> domains, const Effort& effort, Doma
     Domain& d = domains[l];
     const double bound = bounder_.bound(static_cast<int>(l)) - thresholds[l];
     if (!(bound < d.bound)) d.loss = bounder_.loss(static_cast<int>(l));
-    d.bound = std::max(d.bound, bound);
+    // What a larger part is known to exceed is not shown by what is kept of this one.
+    d.bound = options_.for_proof ? bound : std::max(d.bound, bound);
     d.narrow = d.bound + static_cast<double>(d.loss) <= 0 ? 0 : d.narrow + 1;
     if (d.bound > 0) {
       closed_bound_ = std::min(closed_bound_, d.bound);
+      if (options_.for_proof) keep_closed(static_cast<int>(l), d);
       continue;
     }
     remember(static_cast<int>(l), d);
@@ -152,6 +158,26 @@ void Brancher::remember(int lane, Domain& d) const {
     d.slopes[static_cast<std::size_t>(p.neuron)] = Domain::packed(bounder_.low(lane, p.neuron));
   }
   for (std::size_t i = 0; i < d.literals.size(); ++i) d.multipliers[i] = bounder_.beta(lane, d.literals[i].neuron);
+}
+
+void Brancher::keep_closed(int lane, const Domain& d) {
+  Leaf& leaf = closed_.emplace_back(Leaf{.goal = d.goal, .literals = d.literals});
+  for (const Literal& literal : d.literals) leaf.multipliers.push_back(bounder_.used_beta(lane, literal.neuron));
+  for (const Place& p : places_) leaf.slopes.push_back(bounder_.low(lane, p.neuron));
+}
+
+Leaf Brancher::leaf_of(const Domain& d) const {
+  Leaf leaf{.goal = d.goal, .literals = d.literals, .multipliers = {d.multipliers.begin(), d.multipliers.end()}};
+  for (const Place& p : places_) {
+    leaf.slopes.push_back(Domain::unpacked(d.slopes[static_cast<std::size_t>(p.neuron)]));
+  }
+  return leaf;
+}
+
+std::vector<int> Brancher::sloped() const {
+  std::vector<int> neurons;
+  for (const Place& p : places_) neurons.push_back(p.neuron);
+  return neurons;
 }
 
 /// The unstable neurons whose relaxation costs most at this bound: the offset each contributes, and the gap between the

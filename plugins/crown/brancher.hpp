@@ -5,17 +5,20 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "bounder.hpp"
 #include "domain.hpp"
 #include "goal.hpp"
+#include "proof_recorder.hpp"
 
 namespace espalier::crown {
 
 struct BranchOptions {
   int candidates = 3;       ///< neurons tried before one is split
   float gap_weight = 1.0F;  ///< of the relaxation's gap in their choice, against the offset it adds
+  bool for_proof = false;   ///< keep what closes domains, and leave whoever checks it a margin for rounding
 };
 
 /// Splits domains and bounds what comes out. The goals are linear functions of one value of the program before its
@@ -43,6 +46,13 @@ class Brancher {
   /// The smallest bound, minus its threshold, of a domain that was dropped; infinity when none was.
   double closed_bound() const { return closed_bound_; }
 
+  /// Of a proof: what closed the domains that were dropped since the last call.
+  Leaves take_closed() { return std::exchange(closed_, {}); }
+  /// What the bound of a domain was found with.
+  Leaf leaf_of(const Domain& domain) const;
+  /// The neurons that leaves have slopes for.
+  std::vector<int> sloped() const;
+
  private:
   struct Place {
     int neuron;
@@ -61,6 +71,7 @@ class Brancher {
   void try_group(std::span<const Domain> parents, std::span<Trial> trials);
   void bound_group(std::span<Domain> domains, const Effort& effort, Domains& open);
   void remember(int lane, Domain& domain) const;
+  void keep_closed(int lane, const Domain& domain);
   void choose_candidates(int lane, Domain& domain) const;
   void report_candidates(std::span<const Domain> domains, std::span<const std::size_t> goals);
 
@@ -74,6 +85,7 @@ class Brancher {
   std::vector<Place> places_;  ///< the unstable neurons that `place` depends on
   std::int64_t domains_ = 0;
   double closed_bound_ = HUGE_VAL;
+  Leaves closed_;
 };
 
 }  // namespace espalier::crown

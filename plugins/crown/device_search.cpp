@@ -74,10 +74,10 @@ class Search {
     in_parallel(static_cast<int>(shares.size()), [&](int t) {
       Domains& share = shares[static_cast<std::size_t>(t)];
       if (share.empty()) return;
-      state_.look_again(share, kOftenNarrow);
       Brancher brancher = state_.brancher();
+      state_.look_again(brancher, share, kOftenNarrow);
       state_.decide_leaves(brancher, share);
-      state_.note_closed(brancher.closed_bound());
+      state_.note_closed(brancher);
     });
     if (state_.end() == End::violated) return;
     for (const Domains& share : shares) {

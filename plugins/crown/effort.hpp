@@ -12,6 +12,8 @@ struct Effort {
   /// Leaves the mean of the later minimisers in place of the last: where multipliers have settled, it comes near to the
   /// minimiser of the split network (primal recovery, Shor 1985).
   bool mean_point = false;
+  /// Lanes 2i and 2i + 1 are the two sides of one function: enough when one of them exceeds its threshold.
+  bool pairs = false;
 };
 
 }  // namespace espalier::crown

@@ -36,6 +36,16 @@ struct InputBox {
   std::vector<double> high;
 };
 
+/// All decimals that numbers between its ends are nearest to.
+inline abstract::Intervals hull_of(const InputBox& box) {
+  abstract::Intervals hull;
+  for (std::size_t i = 0; i < box.low.size(); ++i) {
+    hull.push_back(
+        {abstract::sum_down(box.low[i], -abstract::kFloor), abstract::sum_up(box.high[i], abstract::kFloor)});
+  }
+  return hull;
+}
+
 /// Looks at an input that may show a case, in doubles; true ends the search. Called by several threads.
 using TryInput = std::function<bool(std::size_t case_index, std::span<const double> input)>;
 

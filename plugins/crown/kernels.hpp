@@ -5,21 +5,36 @@
 
 namespace espalier::crown {
 
-/// Rows of a packed dense matrix are multiplied this many at a time.
+/// Rows of a packed matrix are multiplied this many at a time.
 inline constexpr int kBlock = 6;
 
 /// Borrowed forms of a matrix [outer x inner]. Dense: blocks of kBlock rows, column by column, the last block padded
-/// with zeros. Sparse: terms of row i are [start[i], start[i + 1]).
+/// with zeros. Sparse: groups of up to kBlock rows whose terms are in the same columns, as those of a convolution are
+/// for all channels at one position, so that what is loaded serves all of them; weights column by column.
 struct DenseView {
   const float* packed;
   int outer;
   int inner;
 };
+struct RowGroup {
+  std::int64_t row;     ///< where its rows begin in SparseView::row
+  std::int64_t column;  ///< the same for its columns
+  std::int64_t weight;  ///< and its weights, [columns x rows]
+  std::int32_t rows;
+  std::int32_t columns;
+};
 struct SparseView {
-  const std::int64_t* start;
+  const RowGroup* group;
+  const std::int32_t* row;
   const std::int32_t* column;
   const float* weight;
-  int outer;
+  int groups;
+};
+
+/// Which elements a product is about, null for all of them.
+struct Chosen {
+  const char* inner = nullptr;  ///< the others are taken to be 0, whatever they hold
+  const char* outer = nullptr;  ///< the others may be left as they are
 };
 
 /// The adaptive step of Kingma and Ba (Adam), with the bias corrections of one iteration already in the two rates.
@@ -55,8 +70,8 @@ struct Moments {
 /// Products are plain sums of float products in some order, fused or not: what the error terms of Program rely on.
 struct Kernels {
   const char* name;
-  void (*dense)(const DenseView& matrix, const float* x, float* y, bool add);
-  void (*sparse)(const SparseView& matrix, const float* x, float* y, bool add);
+  void (*dense)(const DenseView& matrix, const Chosen& chosen, const float* x, float* y, bool add);
+  void (*sparse)(const SparseView& matrix, const Chosen& chosen, const float* x, float* y, bool add);
   /// y (+)= factor_i x_i
   void (*diagonal)(int n, const float* factor, const float* x, float* y, bool add);
   /// p = (a >= 0 ? low : high) a - beta; constant += min(a, 0) offset + p bias; error += |p| slack.

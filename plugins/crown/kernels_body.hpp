@@ -19,7 +19,8 @@ inline void store(float* p, Register x) {
   *reinterpret_cast<Register*>(p) = x;
 }
 
-void dense(const DenseView& m, const float* x, float* y, bool add) {
+template <bool kAll>
+void dense_any(const DenseView& m, const char* inner, const float* x, float* y, bool add) {
   for (int row = 0; row < m.outer; row += kBlock) {
     const float* packed = m.packed + static_cast<long>(row) * m.inner;
     const int rows = m.outer - row < kBlock ? m.outer - row : kBlock;
@@ -33,6 +34,7 @@ void dense(const DenseView& m, const float* x, float* y, bool add) {
       const float* column = x + lane;
       const float* w = packed;
       for (int j = 0; j < m.inner; ++j, column += kLaneCount, w += kBlock) {
+        if (!kAll && inner[j] == 0) continue;
         Register v[kChunk];
 #pragma GCC unroll 8
         for (int c = 0; c < kChunk; ++c) v[c] = load(column + c * kWidth);
@@ -56,21 +58,62 @@ void dense(const DenseView& m, const float* x, float* y, bool add) {
   }
 }
 
-void sparse(const SparseView& m, const float* x, float* y, bool add) {
-  for (int row = 0; row < m.outer; ++row) {
-    float* out = y + static_cast<long>(row) * kLaneCount;
-    for (int lane = 0; lane < kLaneCount; lane += kWidth * kChunk) {
-      Register sums[kChunk];
+void dense(const DenseView& m, const Chosen& chosen, const float* x, float* y, bool add) {
+  if (chosen.inner == nullptr) {
+    dense_any<true>(m, nullptr, x, y, add);
+  } else {
+    dense_any<false>(m, chosen.inner, x, y, add);
+  }
+}
+
+template <int kRows>
+void group(const SparseView& m, const RowGroup& g, const char* inner, const float* x, float* y, bool add) {
+  const std::int32_t* columns = m.column + g.column;
+  for (int lane = 0; lane < kLaneCount; lane += kWidth * kChunk) {
+    Register sums[kRows][kChunk];
 #pragma GCC unroll 8
-      for (int c = 0; c < kChunk; ++c) sums[c] = add ? load(out + lane + c * kWidth) : Register{};
-      for (std::int64_t t = m.start[row]; t < m.start[row + 1]; ++t) {
-        const float* in = x + static_cast<long>(m.column[t]) * kLaneCount + lane;
+    for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-        for (int c = 0; c < kChunk; ++c) sums[c] += m.weight[t] * load(in + c * kWidth);
-      }
-#pragma GCC unroll 8
-      for (int c = 0; c < kChunk; ++c) store(out + lane + c * kWidth, sums[c]);
+      for (int c = 0; c < kChunk; ++c) sums[r][c] = Register{};
     }
+    const float* w = m.weight + g.weight;
+    for (std::int32_t t = 0; t < g.columns; ++t, w += kRows) {
+      if (inner != nullptr && inner[columns[t]] == 0) continue;
+      const float* in = x + static_cast<long>(columns[t]) * kLaneCount + lane;
+      Register v[kChunk];
+#pragma GCC unroll 8
+      for (int c = 0; c < kChunk; ++c) v[c] = load(in + c * kWidth);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+        for (int c = 0; c < kChunk; ++c) sums[r][c] += w[r] * v[c];
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      float* out = y + static_cast<long>(m.row[g.row + r]) * kLaneCount + lane;
+#pragma GCC unroll 8
+      for (int c = 0; c < kChunk; ++c) {
+        store(out + c * kWidth, add ? load(out + c * kWidth) + sums[r][c] : sums[r][c]);
+      }
+    }
+  }
+}
+
+bool any_of(const SparseView& m, const RowGroup& g, const char* outer) {
+  if (outer == nullptr) return true;
+  for (std::int32_t r = 0; r < g.rows; ++r) {
+    if (outer[m.row[g.row + r]] != 0) return true;
+  }
+  return false;
+}
+
+void sparse(const SparseView& m, const Chosen& chosen, const float* x, float* y, bool add) {
+  using Product = void (*)(const SparseView&, const RowGroup&, const char*, const float*, float*, bool);
+  static constexpr Product kProducts[kBlock] = {group<1>, group<2>, group<3>, group<4>, group<5>, group<6>};
+  for (int i = 0; i < m.groups; ++i) {
+    const RowGroup& g = m.group[i];
+    if (any_of(m, g, chosen.outer)) kProducts[g.rows - 1](m, g, chosen.inner, x, y, add);
   }
 }
 

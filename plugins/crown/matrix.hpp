@@ -25,52 +25,59 @@ class Matrix {
   int columns() const { return columns_; }
   /// Whether some weight is not exactly a float.
   bool inexact() const { return inexact_; }
-  void forward(const float* x, float* y, bool add) const { multiply(forward_, x, y, add); }
-  void backward(const float* p, float* a, bool add) const { multiply(backward_, p, a, add); }
+  /// With `chosen` rows, or all: elements of x that these do not depend on are not looked at.
+  void forward(const float* x, float* y, bool add, const char* chosen = nullptr) const {
+    multiply(forward_, {nullptr, chosen}, x, y, add);
+  }
+  void backward(const float* p, float* a, bool add, const Chosen& chosen = {}) const {
+    multiply(backward_, chosen, p, a, add);
+  }
+  /// Chooses the columns that chosen rows depend on, too.
+  void reach(const char* chosen_rows, char* chosen_columns) const;
   /// Calls take(row, column, weight) with every weight that is not 0.
   template <class Take>
   void each_weight(const Take& take) const;
 
- private:
   /// One of the two orientations.
   struct Packed {
-    Aligned<float> dense;
-    std::vector<std::int64_t> start;
+    Aligned<float> dense;  ///< in use when there are no groups
+    std::vector<RowGroup> groups;
+    std::vector<std::int32_t> row;
     std::vector<std::int32_t> column;
     std::vector<float> weight;
     int outer = 0;
     int inner = 0;
   };
-  struct Term {
-    std::int32_t outer;
-    std::int32_t inner;
-    float weight;
-  };
-  static Packed pack(std::span<const Term> terms, int outer, int inner);
-  static void multiply(const Packed& packed, const float* x, float* y, bool add);
+
+ private:
+  static void multiply(const Packed& packed, const Chosen& chosen, const float* x, float* y, bool add);
 
   int rows_ = 0;
   int columns_ = 0;
   bool inexact_ = false;
+  bool dense_ = false;
   Packed forward_;
   Packed backward_;
 };
 
 template <class Take>
 void Matrix::each_weight(const Take& take) const {
-  const Packed& rows = forward_;
-  for (int i = 0; i < rows_; ++i) {
-    if (rows.start.empty()) {
-      const float* row = rows.dense.data() + static_cast<std::ptrdiff_t>(i / kBlock * kBlock) * columns_ + i % kBlock;
-      for (int j = 0; j < columns_; ++j) {
-        if (const float weight = row[static_cast<std::ptrdiff_t>(j) * kBlock]; weight != 0) take(i, j, weight);
+  const auto put = [&](int row, int column, float weight) {
+    if (weight != 0) take(row, column, weight);
+  };
+  const auto at = [](const auto& all, std::int64_t i) { return all[static_cast<std::size_t>(i)]; };
+  const Packed& packed = forward_;
+  for (const RowGroup& g : packed.groups) {
+    for (int r = 0; r < g.rows; ++r) {
+      for (int c = 0; c < g.columns; ++c) {
+        put(at(packed.row, g.row + r), at(packed.column, g.column + c),
+            at(packed.weight, g.weight + std::int64_t{c} * g.rows + r));
       }
-      continue;
     }
-    const auto at = static_cast<std::size_t>(i);
-    for (auto t = static_cast<std::size_t>(rows.start[at]); t < static_cast<std::size_t>(rows.start[at + 1]); ++t) {
-      take(i, static_cast<int>(rows.column[t]), rows.weight[t]);
-    }
+  }
+  for (int i = 0; packed.groups.empty() && i < rows_; ++i) {
+    const std::int64_t block = std::int64_t{i / kBlock} * columns_;
+    for (int j = 0; j < columns_; ++j) put(i, j, at(packed.dense, (block + j) * kBlock + i % kBlock));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
 
+#include "proof.hpp"
 #include "stages.hpp"
 
 ESPALIER_PLUGIN(plugin) {
@@ -30,33 +31,39 @@ ESPALIER_PLUGIN(plugin) {
       .execution()
       .param("device", &VerifyParams::device, kDevice)
       .execution();
+  plugin.kind<Proof>();
   plugin.stage("property", verify_property)
       .doc("Decides one property like crown.verify; networks of few inputs by halving the box of inputs.")
-      .revision(2)
+      .revision(3)
       .uses_device()
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")
       .input<Property>("property", "what it must never do")
       .output<Verdicts>("verdicts", "one row: `robust` when it never does, `counterexample` with an input when it does")
       .output<Metrics>("metrics", "subproblems, the parts bounded; lower_bound; rigorous, which is 1")
+      .output<Proof>("proof", "with keep_proof and a `robust`, why; else empty")
       .param("budget_s", &PropertyParams::budget_s, "seconds before the answer is a timeout; 0: no limit")
       .at_least(0)
       .param("memory_mib", &PropertyParams::memory_mib, kMemory)
       .at_least(1)
       .execution()
+      .param("keep_proof", &PropertyParams::keep_proof,
+             "keep a proof of `robust` that tools/check-proof can check; it may take memory_mib again")
       .param("device", &PropertyParams::device, kDevice)
       .execution();
   plugin.stage("radius", certified_radius)
       .doc(
           "Finds for every image the largest radius that crown.verify can prove and the smallest at which a "
           "counterexample was found, by bisection.")
+      .revision(2)
       .uses_device()
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")
       .input<Instances>("instances", "the images; their epsilons are not used")
       .output<Metrics>("metrics",
-                       "series image, proven_radius (0: none), attacked_radius (infinite: none; 0: the image itself is "
-                       "not given its label) and questions; means and medians of both radii")
+                       "series image, label, target (-1: none), proven_radius (0: none), attacked_radius (infinite: "
+                       "none; 0: the image itself is not given its label) and questions; means and medians of both "
+                       "radii")
       .param("budget_s", &RadiusParams::budget_s,
              "seconds an image may take, and four times what one radius may; 0: no limit")
       .at_least(0)

@@ -54,7 +54,9 @@ void certified_radius(const RadiusParams& params, Context& ctx) {
   const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
   const auto centres = instances.centres.as<float>();
   Metrics metrics;
-  for (const char* name : {"image", "proven_radius", "attacked_radius", "questions"}) metrics.series[name] = {};
+  for (const char* name : {"image", "label", "target", "proven_radius", "attacked_radius", "questions"}) {
+    metrics.series[name] = {};
+  }
   for (std::size_t i = 0; i < instances.rows.size(); ++i) {
     ctx.check_stop();
     const Instances::Row& row = instances.rows[i];
@@ -62,6 +64,8 @@ void certified_radius(const RadiusParams& params, Context& ctx) {
         search.find({.label = row.label, .target = row.target, .box = nullptr}, centres.subspan(i * pixels, pixels),
                     {instances.clip_low, instances.clip_high}, [&ctx] { ctx.check_stop(); });
     metrics.series["image"].push_back(static_cast<double>(row.image));
+    metrics.series["label"].push_back(static_cast<double>(row.label));
+    metrics.series["target"].push_back(static_cast<double>(row.target.value_or(-1)));
     metrics.series["proven_radius"].push_back(radius.proven);
     metrics.series["attacked_radius"].push_back(radius.attacked);
     metrics.series["questions"].push_back(static_cast<double>(radius.questions));

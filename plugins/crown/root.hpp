@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include <abstract/box.hpp>
@@ -20,12 +21,15 @@ struct Root {
   abstract::Relaxation relaxation;
   Program program;
   Lines lines;
+  int scope = -1;  ///< in the proof, when one is kept
 };
 
 struct RootOptions {
   Effort effort{.iterations = 20, .alpha_rate = 0.3F, .beta_rate = 0.1F, .decay = 0.97F};  ///< a row; 0: intervals only
   Refinement refinement{};
   int threads = 1;
+  ProofRecorder* proof = nullptr;  ///< keeps what every bound follows from
+  std::int64_t case_index = -1;    ///< what the root is there for; -1: all cases
 };
 
 /// Bounds every neuron on the box, value by value: intervals first, then for what these leave unstable a row each for

@@ -31,7 +31,7 @@ class Search {
     try {
       Brancher brancher = state_.brancher();
       while_open(brancher);
-      state_.note_closed(brancher.closed_bound());
+      state_.note_closed(brancher);
     } catch (...) {
       frontier_.stop();  // the others would wait for what this one has taken
       throw;
@@ -51,7 +51,7 @@ class Search {
       const std::int64_t before = brancher.domains();
       Domains children = brancher.branch(parents);
       brancher.bound(children, options_.effort);
-      state_.look_again(children, kOftenNarrow);
+      state_.look_again(brancher, children, kOftenNarrow);
       state_.note_domains(brancher.domains() - before);
       state_.decide_leaves(brancher, children);
       frontier_.put(std::move(children));
@@ -69,7 +69,8 @@ class Search {
 SearchResult search(const Root& root, std::span<const Case> cases, const SearchOptions& options,
                     const TryPoint& try_point, const MayContinue& may_continue) {
   SearchState state(root, cases, options, try_point, may_continue);
-  if (options.device != nullptr) return device_search(state, *options.device, options);
+  // Devices do not keep what closes domains.
+  if (options.device != nullptr && !options.for_proof) return device_search(state, *options.device, options);
   return Search(state, options).run();
 }
 

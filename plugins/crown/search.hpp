@@ -32,17 +32,22 @@ struct SearchOptions {
   std::int64_t most_domains = 0;        ///< give up after that many; 0: never
   const InputTrial* trial = nullptr;    ///< borrowed; null: points go to the search's TryPoint, as floats
   const DeviceMaker* device = nullptr;  ///< where open domains are kept and bounded; null: here, on `threads`
+  bool for_proof = false;               ///< keep what closes domains
 };
 
 struct SearchResult {
   enum class End : std::uint8_t { proven, violated, out_of_time, given_up, stuck };
   End end = End::proven;
-  double bound = 0;  ///< certified, of the goals minus their thresholds; of what was closed when proven
+  double bound = 0;                ///< certified, of the goals minus their thresholds; of what was closed when proven
+  double closed_bound = HUGE_VAL;  ///< certified, of what was closed alone
   std::int64_t domains = 0;
   std::vector<std::size_t> case_of;                ///< of every goal that domains name
   Domains open;                                    ///< what was left when given up; literals name neurons of the root
   Domains stuck;                                   ///< domains with every neuron fixed that nothing decided
   SecondLook::End why = SecondLook::End::refuted;  ///< of those, what outweighs the rest
+  // Of a search for a proof.
+  Leaves closed;
+  std::vector<int> sloped;  ///< the neurons that leaves have slopes for
 };
 
 /// Branch and bound over the phases of unstable neurons (Bunel et al. 2020). Every case is refuted through one goal,

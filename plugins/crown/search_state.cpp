@@ -53,9 +53,11 @@ SearchState::SearchState(const Root& root, std::span<const Case> cases, const Se
       second_look_(root, goals_, case_of_, trial_, may_continue) {}
 
 Brancher SearchState::brancher() {
-  return {root_.program,          root_.lines,
-          root_.program.output(), goals_,
-          options_.branching,     [this](std::size_t goal, std::span<const float> point) { try_point(goal, point); }};
+  BranchOptions branching = options_.branching;
+  branching.for_proof = options_.for_proof;
+  return {
+      root_.program, root_.lines, root_.program.output(),
+      goals_,        branching,   [this](std::size_t goal, std::span<const float> point) { try_point(goal, point); }};
 }
 
 void SearchState::try_point(std::size_t goal, std::span<const float> point) {
@@ -67,7 +69,7 @@ Domains SearchState::plant() {
   Domains roots;
   for (std::size_t g = 0; g < goals_.size(); ++g) roots.push_back(first.root(g));
   first.bound(roots, options_.first);
-  look_again(roots, 1);
+  look_again(first, roots, 1);
   std::vector<int> open_goals(cases_, 0);
   for (const Domain& d : roots) ++open_goals[case_of_[d.goal]];
   std::vector<const Domain*> best(cases_, nullptr);
@@ -84,16 +86,16 @@ Domains SearchState::plant() {
     if (best[c] != nullptr) planted.push_back(*best[c]);
   }
   decide_leaves(first, planted);
-  note_closed(first.closed_bound());
+  note_closed(first);
   return planted;
 }
 
-void SearchState::look_again(Domains& domains, int often) {
+void SearchState::look_again(const Brancher& brancher, Domains& domains, int often) {
   std::erase_if(domains, [&](Domain& d) {
     if (d.narrow < often) return false;
     d.bound = std::max(d.bound, second_look_.bound(d));
     if (!(d.bound > 0)) return false;
-    note_closed(d.bound);
+    note_closed(d.bound, options_.for_proof ? Leaves{brancher.leaf_of(d)} : Leaves{});
     return true;
   });
 }
@@ -107,13 +109,19 @@ void SearchState::decide_leaves(Brancher& brancher, Domains& domains) {
   brancher.bound(leaves, options_.leaf);
   for (Domain& leaf : leaves) {
     if (end_ == End::violated) return;
-    decide(std::move(leaf));
+    decide(brancher, std::move(leaf));
   }
 }
 
-void SearchState::decide(Domain leaf) {
-  const SecondLook::Answer answer = second_look_.decide(leaf);
-  if (answer.end == SecondLook::End::refuted) return note_closed(answer.bound);
+void SearchState::decide(const Brancher& brancher, Domain domain) {
+  SecondLook::Answer answer = second_look_.decide(domain);
+  if (answer.end == SecondLook::End::refuted) {
+    if (!options_.for_proof) return note_closed(answer.bound);
+    Leaf leaf = brancher.leaf_of(domain);
+    leaf.multipliers = std::move(answer.multipliers);
+    leaf.weights = std::move(answer.weights);
+    return note_closed(answer.bound, {std::move(leaf)});
+  }
   if (answer.end == SecondLook::End::shown) {
     end_ = End::violated;
     return;
@@ -121,12 +129,13 @@ void SearchState::decide(Domain leaf) {
   if (!may_continue_()) end_with(End::out_of_time);
   const std::lock_guard lock(mutex_);
   why_ = std::max(why_, answer.end);
-  stuck_.push_back(std::move(leaf));
+  stuck_.push_back(std::move(domain));
 }
 
-void SearchState::note_closed(double bound) {
+void SearchState::note_closed(double bound, Leaves leaves) {
   const std::lock_guard lock(mutex_);
   closed_bound_ = std::min(closed_bound_, bound);
+  std::ranges::move(leaves, std::back_inserter(closed_));
 }
 
 void SearchState::end_with(End end) {
@@ -134,11 +143,27 @@ void SearchState::end_with(End end) {
   end_.compare_exchange_strong(none, end);
 }
 
-SearchState::End SearchState::why_stop(const std::function<double()>& worst) const {
+SearchState::End SearchState::why_stop(const std::function<double()>& worst) {
   if (end_ != End::proven) return end_;
   if (!may_continue_()) return End::out_of_time;
   if (options_.most_domains == 0) return End::proven;
-  return domains_ >= options_.most_domains || is_hopeless(worst) ? End::given_up : End::proven;
+  if (domains_ >= options_.most_domains / 2) note_half(worst());
+  const bool at_end = domains_ >= options_.most_domains && !is_near(worst);
+  return at_end || is_hopeless(worst) ? End::given_up : End::proven;
+}
+
+void SearchState::note_half(double worst) {
+  double unknown = -HUGE_VAL;
+  half_bound_.compare_exchange_strong(unknown, worst);
+}
+
+/// With all of its domains used: when the worst bound, growing as it did over the last doubling, needs no more than two
+/// others.
+bool SearchState::is_near(const std::function<double()>& worst) const {
+  constexpr int kFactor = 4;
+  if (domains_ >= kFactor * options_.most_domains) return false;
+  const double now = worst();
+  return now + 2 * (now - half_bound_) > 0;
 }
 
 /// After an eighth of its domains: when the worst bound, growing with every doubling as it did so far, would need more
@@ -160,6 +185,9 @@ SearchResult SearchState::result(double worst, Domains open) {
   result.end = end_ == End::proven && !stuck_.empty() ? End::stuck : end_.load();
   result.stuck = std::move(stuck_);
   result.why = why_;
+  result.closed_bound = closed_bound_;
+  result.closed = std::move(closed_);
+  if (options_.for_proof) result.sloped = brancher().sloped();
   result.open = std::move(open);
   result.case_of = std::move(case_of_);
   return result;

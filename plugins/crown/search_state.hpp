@@ -26,16 +26,18 @@ class SearchState {
   std::span<const Goal> goals() const { return goals_; }
   Brancher brancher();
 
-  /// Bounds every goal on the whole box and keeps the best of each case that none refutes. Calls keep_leaves().
+  /// Bounds every goal on the whole box and keeps the best of each case that none refutes.
   Domains plant();
   /// Drops domains that bounds in double close: those that were narrow often enough. A second look costs as much as
   /// some splits, and most of what fails narrowly once is closed by the next.
-  void look_again(Domains& domains, int often);
+  void look_again(const Brancher& brancher, Domains& domains, int often);
   /// Takes out of domains those where every neuron is fixed, and decides them.
   void decide_leaves(Brancher& brancher, Domains& domains);
   void try_point(std::size_t goal, std::span<const float> point);
 
-  void note_closed(double bound);
+  void note_closed(double bound, Leaves leaves = {});
+  /// What a brancher closed so far.
+  void note_closed(Brancher& brancher) { note_closed(brancher.closed_bound(), brancher.take_closed()); }
   void note_domains(std::int64_t more) { domains_ += more; }
   /// Before the first split: the worst bound of all.
   void note_first(double worst) { first_bound_ = worst; }
@@ -44,13 +46,15 @@ class SearchState {
   /// The first reason to end counts, but a violation more than all.
   void end_with(End end);
   /// `proven`: go on. `worst` bound of an open domain, when it is asked for.
-  End why_stop(const std::function<double()>& worst) const;
+  End why_stop(const std::function<double()>& worst);
 
   SearchResult result(double worst, Domains open);
 
  private:
+  void note_half(double worst);
+  bool is_near(const std::function<double()>& worst) const;
   bool is_hopeless(const std::function<double()>& worst) const;
-  void decide(Domain leaf);
+  void decide(const Brancher& brancher, Domain domain);
 
   const Root& root_;
   const SearchOptions& options_;
@@ -66,7 +70,9 @@ class SearchState {
   std::mutex mutex_;
   double closed_bound_ = HUGE_VAL;
   double first_bound_ = HUGE_VAL;
+  std::atomic<double> half_bound_{-HUGE_VAL};  ///< the worst with half of the domains used
   Domains stuck_;
+  Leaves closed_;
   SecondLook::End why_ = SecondLook::End::refuted;
 };
 

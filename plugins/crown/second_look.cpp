@@ -60,9 +60,9 @@ double certified(const Root& root, const PartLines& part, const WeightedGoals& s
 }
 
 /// One leaf on its way to an answer.
-class Leaf {
+class LeafDecision {
  public:
-  Leaf(LeafQuestion question, std::size_t which, const InputTrial& trial)
+  LeafDecision(LeafQuestion question, std::size_t which, const InputTrial& trial)
       : question_(std::move(question)), which_(which), trial_(trial) {}
 
   Answer decide() {
@@ -90,7 +90,7 @@ class Leaf {
     PartLines part = question_.part;
     part.set_multipliers(root(), question_.domain, {weights.begin(), weights.begin() + literals});
     const double bound = certified(root(), part, WeightedGoals(question_.goals, by, outputs_of(root())));
-    if (bound > 0) return Answer{End::refuted, bound};
+    if (bound > 0) return refuted(bound, {weights.begin(), weights.begin() + literals}, by);
     const bool shown = end == CubeProgram<double>::End::optimal && trial_.look(which_, program->input(cube.point()));
     return shown ? std::optional(Answer{End::shown, 0}) : std::nullopt;
   }
@@ -103,11 +103,17 @@ class Leaf {
     if (end == CubeProgram<Rational>::End::stopped) return {};
     const bool empty = end == CubeProgram<Rational>::End::empty;
     if (empty || cube.least() > 0) {
+      const std::size_t literals = question_.domain.literals.size();
       Rational weight = empty ? 0 : 1;
+      std::vector<double> multipliers;
+      std::vector<double> by{empty ? 0.0 : 1.0};
       const std::vector<Rational> weights = cube.weights();
-      for (std::size_t i = question_.domain.literals.size(); i < weights.size(); ++i) weight += weights[i];
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        (i < literals ? multipliers : by).push_back(nearest(weights[i]));
+        if (i >= literals) weight += weights[i];
+      }
       const Rational bound = empty ? cube.lack() : cube.least();
-      return {End::refuted, weight > 0 ? at_most(bound / weight) : HUGE_VAL};
+      return refuted(weight > 0 ? at_most(bound / weight) : HUGE_VAL, std::move(multipliers), by);
     }
     switch (search_witness(question_, which_, trial_)) {
       case Found::taken:
@@ -118,6 +124,20 @@ class Leaf {
         break;
     }
     return {question_.may_continue() ? End::unshown : End::open, 0};
+  }
+
+  /// `by` has the weight of the domain's goal first.
+  Answer refuted(double bound, std::vector<double> multipliers, const std::vector<double>& by) const {
+    const auto own = static_cast<std::ptrdiff_t>(own_goal());
+    std::vector<double> weights(by.begin() + 1, by.end());
+    weights.insert(weights.begin() + own, by.front());
+    return {End::refuted, bound, std::move(multipliers), std::move(weights)};
+  }
+  /// The place of the domain's goal in its case: those before it keep their order behind it.
+  std::size_t own_goal() const {
+    std::size_t place = 0;
+    for (const Goal* goal : question_.goals) place += goal < question_.goals.front() ? 1 : 0;
+    return place;
   }
 
   /// The box that a proof is to be about.
@@ -169,7 +189,7 @@ Answer SecondLook::decide(const Domain& leaf) const {
     if (g != leaf.goal && case_of_[g] == case_of_[leaf.goal]) goals.push_back(&goals_[g]);
   }
   LeafQuestion question{root_, leaf, std::move(goals), {root_, leaf}, trial_.numbers, may_continue_};
-  return Leaf(std::move(question), case_of_[leaf.goal], trial_).decide();
+  return LeafDecision(std::move(question), case_of_[leaf.goal], trial_).decide();
 }
 
 }  // namespace espalier::crown

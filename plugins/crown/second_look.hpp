@@ -27,6 +27,9 @@ class SecondLook {
     End end = End::open;
     double bound = 0;  ///< with `refuted`, certified: everywhere in the part some goal of the case exceeds its
                        ///< threshold by as much
+    // With `refuted`, what that follows from.
+    std::vector<double> multipliers = {};  ///< of the literals
+    std::vector<double> weights = {};      ///< of the goals of the case, in their order
   };
 
   /// `case_of` every goal. Borrows everything.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -118,14 +119,23 @@ class Solver {
 
   Outcome run() {
     const std::optional<Root> coarse = root({}, nullptr, {.effort = {.iterations = 0}, .threads = options_.threads});
-    if (attack(*coarse, {.restarts = 2, .steps = 20})) return finish(End::violated);
+    if (!options_.only_quick && attack(*coarse, {.restarts = 2, .steps = 20})) return finish(End::violated);
     std::shared_ptr<const Root>& fine = whole_;
-    fine = shared(root({}, &*coarse, {.threads = options_.threads}));
-    if (attack(*fine, {.restarts = 16, .steps = 60})) return finish(End::violated);
-
+    RootOptions how{.threads = options_.threads};
+    if (options_.only_quick) how.effort.iterations = 4;
     std::vector<std::size_t> open(cases_.size());
     for (std::size_t c = 0; c < open.size(); ++c) open[c] = c;
+    if (!options_.only_quick) {
+      // One evaluation a neuron costs a fraction of what the next root does, and is enough for what is easy.
+      fine = shared(root({}, &*coarse, {.effort = {.iterations = 1}, .threads = options_.threads}));
+      const SearchResult at_once = search_in(*fine, open, 1, options_.threads);
+      if (at_once.end != End::given_up) return finish(at_once.end, at_once.bound);
+    }
+    fine = shared(root({}, fine != nullptr ? fine.get() : &*coarse, how));
+    if (!options_.only_quick && attack(*fine, {.restarts = 16, .steps = 60})) return finish(End::violated);
+
     SearchResult result = quick_search(*fine, open);
+    if (options_.only_quick) return finish(result.end, result.bound);
     for (const int rounds : options_.rounds) {
       if (result.end != End::given_up) return finish(result.end, result.bound);
       open = open_cases(result, open);
@@ -138,7 +148,7 @@ class Solver {
     }
     if (result.end != End::given_up) return finish(result.end, result.bound);
     if (!result.stuck.empty()) end_with(End::stuck, result.bound);
-    return by_parts(parts_of(result, fine, {}, open));
+    return by_parts(split(result, fine, {}, open));
   }
 
  private:
@@ -147,7 +157,31 @@ class Solver {
     const double begin = options_.used();
     const double end = options.refinement.rounds > 0 ? begin + (1 - begin) / 4 : 1;
     const MayContinue in_share = [&] { return may_continue_() && !(options_.used() > end); };
+    options.proof = options_.proof;
     return make_root(graph_, box_, phases, outer, options, in_share);
+  }
+
+  /// The parts that a search leaves; what it closed belongs to the proof of the cases that it leaves open, too.
+  std::vector<Part> split(const SearchResult& result, const std::shared_ptr<const Root>& root, const Phases& phases,
+                          std::span<const std::size_t> which) {
+    if (options_.proof != nullptr) {
+      const std::vector<std::size_t> open = open_cases(result, which);
+      record(result, *root, which, [&](std::size_t c) { return std::ranges::count(open, c) > 0; });
+    }
+    return parts_of(result, root, phases, which);
+  }
+
+  void record(const SearchResult& result, const Root& root, std::span<const std::size_t> which,
+              const std::function<bool(std::size_t)>& is_wanted) {
+    const std::int64_t sloped = options_.proof->sloped(root.program, result.sloped);
+    for (std::size_t i = 0; i < which.size(); ++i) {
+      if (!is_wanted(which[i])) continue;
+      Leaves leaves;
+      std::ranges::copy_if(result.closed, std::back_inserter(leaves),
+                           [&](const Leaf& leaf) { return result.case_of[leaf.goal] == i; });
+      const auto first = static_cast<std::size_t>(std::ranges::find(result.case_of, i) - result.case_of.begin());
+      options_.proof->refuted(root.scope, static_cast<std::int64_t>(which[i]), first, root.program, sloped, leaves);
+    }
   }
   static std::shared_ptr<const Root> shared(std::optional<Root> root) {
     if (!root) throw Error(Code::internal, "two certified bounds of one neuron exclude each other");
@@ -172,11 +206,11 @@ class Solver {
   /// On a device that nobody asked for only what the own kernels do not decide at once: it takes seconds to be there.
   SearchResult quick_search(const Root& root, std::vector<std::size_t>& open) {
     if (!options_.device.is_optional()) {
-      maker_ = options_.device.maker();
+      maker_ = options_.proof == nullptr ? options_.device.maker() : nullptr;
       return search_in(root, open, budget(options_.quick_domains), options_.threads);
     }
     SearchResult result = search_in(root, open, options_.quick_domains, options_.threads);
-    if (result.end != End::given_up) return result;
+    if (result.end != End::given_up || options_.only_quick || options_.proof != nullptr) return result;
     maker_ = options_.device.maker();
     if (maker_ == nullptr) return result;
     open = open_cases(result, open);
@@ -203,8 +237,14 @@ class Solver {
                given->reals, given->numbers};
       how.trial = &trial;
     }
+    how.for_proof = options_.proof != nullptr;
     SearchResult result = search(root, cases, how, named, may_continue_);
+    if (options_.proof != nullptr) {
+      const std::vector<std::size_t> open = open_cases(result, which);
+      record(result, root, which, [&](std::size_t c) { return std::ranges::count(open, c) == 0; });
+    }
     domains_ += result.domains;
+    note_bound(result.closed_bound);  // cases that this search has proven are not asked again
     note_why(result.why);
     return result;
   }
@@ -217,7 +257,12 @@ class Solver {
   }
 
   Outcome finish(End end, double bound = -HUGE_VAL) const {
-    return {.end = end, .bound = bound, .domains = domains_, .parts = parts_, .root = whole_, .why = why_};
+    return {.end = end,
+            .bound = std::min(bound, bound_.load()),
+            .domains = domains_,
+            .parts = parts_,
+            .root = whole_,
+            .why = why_};
   }
 
   Outcome by_parts(std::vector<Part> first) {
@@ -248,7 +293,10 @@ class Solver {
     Refinement refinement;
     refinement.rounds = options_.part_rounds;
     std::optional<Root> inner = root(part.phases, part.outer.get(),
-                                     {.effort = {.iterations = 4}, .refinement = refinement, .threads = threads});
+                                     {.effort = {.iterations = 4},
+                                      .refinement = refinement,
+                                      .threads = threads,
+                                      .case_index = static_cast<std::int64_t>(part.case_index)});
     if (!inner) return;
     const auto kept = std::make_shared<const Root>(*std::move(inner));
     const std::vector<std::size_t> which{part.case_index};
@@ -256,7 +304,7 @@ class Solver {
     if (result.end == End::proven) return note_bound(result.bound);
     if (result.end != End::given_up) return end_with(result.end, result.bound);
     if (!result.stuck.empty()) end_with(End::stuck, result.bound);
-    queue_.put(parts_of(result, kept, part.phases, which));
+    queue_.put(split(result, kept, part.phases, which));
   }
 
   void note_why(SecondLook::End why) {

@@ -30,6 +30,8 @@ struct SolveOptions {
   std::vector<int> rounds{4, 24, 96};  ///< of refinement on the whole box, as long as searches are given up
   int restarts_a_round = 16;           ///< of the attack after a search that was given up
   int part_rounds = 16;
+  ProofRecorder* proof = nullptr;  ///< keeps why the cases are refuted
+  bool only_quick = false;         ///< bounds and a search of quick_domains, and nothing else
 };
 
 struct Outcome {

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
 
@@ -26,6 +28,17 @@ void take_witness(std::vector<double> point, abstract::Answer& answer) {
   } else {
     answer.fine_witness = std::move(point);
   }
+}
+
+/// Of what is robust; else there is none. Without one in spite of that, the decision's message says why.
+Proof take_proof(ProofRecorder& recorder, const PropertyParams& params, Decision& decision) {
+  if (decision.verdict != Verdict::robust) return {};
+  if (!recorder.overflowed() && !recorder.given_up()) return recorder.take();
+  decision.message += decision.message.empty() ? "" : "; ";
+  decision.message += recorder.overflowed()
+                          ? fmt::format("no proof is kept: it takes more than {} MiB (memory_mib)", params.memory_mib)
+                          : "no proof is kept: there was no time left to write it down";
+  return {};
 }
 
 }  // namespace
@@ -57,7 +70,9 @@ void verify_property(const PropertyParams& params, Context& ctx) {
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
   const Verifier verifier(network, bytes_of_mib(params.memory_mib), Device::chosen(params.device, ctx.device()));
-  Decision d = verifier.decide(property, ctx.threads(), used);
+  ProofRecorder proof(verifier.graph(), property, bytes_of_mib(params.memory_mib));
+  Decision d = verifier.decide(property, ctx.threads(), used, params.keep_proof ? &proof : nullptr);
+  ctx.out("proof", params.keep_proof ? take_proof(proof, params, d) : Proof());
   Metrics metrics;
   metrics.values = {{"subproblems", static_cast<double>(d.subproblems)}, {"lower_bound", d.bound}, {"rigorous", 1}};
   ctx.out("metrics", std::move(metrics));

@@ -19,6 +19,7 @@ struct PropertyParams {
   double budget_s = 0;
   std::int64_t memory_mib = 2048;
   std::string device = "auto";
+  bool keep_proof = false;
 };
 
 struct RadiusParams {

@@ -13,6 +13,7 @@
 #include <espalier/replay.hpp>
 
 #include "box_search.hpp"
+#include "halves_proof.hpp"
 
 namespace espalier::crown {
 namespace {
@@ -53,6 +54,7 @@ struct Resources {
   Device device;
   const ExactNumbers& numbers;
   const abstract::Used& used;
+  ProofRecorder* proof = nullptr;
 };
 
 SolveOptions options_of(const Resources& resources, const InputTrial& trial) {
@@ -62,6 +64,7 @@ SolveOptions options_of(const Resources& resources, const InputTrial& trial) {
   options.device = resources.device;
   options.threads = resources.threads;
   options.used = resources.used;
+  options.proof = resources.proof;
   return options;
 }
 
@@ -105,14 +108,16 @@ Goal goal_of(const OutputConstraint& constraint, std::size_t outputs, const abst
 constexpr int kFewNeurons = 24;
 /// Boxes before a network of few neurons is searched by their phases, which ends even where goals tie.
 constexpr std::int64_t kFirstBoxes = 1'000;
+/// Above so many, a box costs a generator for each, and halving it does not close enough of them.
+constexpr int kManyNeurons = 4'096;
 
-bool has_few_neurons(const abstract::Graph& graph, const abstract::Relaxation& ranges) {
+std::ptrdiff_t unstable_neurons(const abstract::Graph& graph, const abstract::Relaxation& ranges) {
   std::ptrdiff_t unstable = 0;
   for (int v = 0; v < graph.values(); ++v) {
     if (!graph.feeds_relu(v)) continue;
     unstable += std::ranges::count_if(ranges.bounds(v), [](abstract::Interval z) { return z.low < 0 && z.high > 0; });
   }
-  return unstable <= kFewNeurons;
+  return unstable;
 }
 
 /// Decides a property box by box.
@@ -145,12 +150,8 @@ class PropertyDecision {
 
   void decide(std::size_t b) {
     const Property::Box& box = property_.boxes[b];
-    abstract::Intervals hull;
-    for (std::size_t i = 0; i < box.low.size(); ++i) {
-      hull.push_back(
-          {abstract::sum_down(box.low[i], -abstract::kFloor), abstract::sum_up(box.high[i], abstract::kFloor)});
-    }
-    const abstract::Box reals(std::move(hull));
+    const InputBox split{box.low, box.high};
+    const abstract::Box reals(hull_of(split));
     if (reals.empty()) {
       decision_.message = "an input is unbounded";
       return end(End::stuck, -HUGE_VAL);
@@ -159,11 +160,24 @@ class PropertyDecision {
     while (!ranges.complete()) ranges.extend();
     const std::vector<Case> cases = cases_of(b, ranges);
     if (cases.empty()) return;
-    const InputBox split{box.low, box.high};
-    if (!suits_box_search(split)) return by_phases(reals, cases, box);
-    const bool few = has_few_neurons(graph_, ranges);
-    const End found = by_boxes(ranges, cases, box, few ? kFirstBoxes : 0);
+    if (resources_.proof != nullptr) resources_.proof->begin_box(box.low, box.high, case_numbers(b));
+    const std::ptrdiff_t unstable = unstable_neurons(graph_, ranges);
+    if (!suits_box_search(split) || unstable > kManyNeurons) return by_phases(reals, cases, box);
+    const End found = by_boxes(ranges, cases, box, unstable <= kFewNeurons ? kFirstBoxes : 0);
     if (found == End::given_up || found == End::stuck) by_phases(reals, cases, box);
+    if (found == End::proven && resources_.proof != nullptr) {
+      const FewInputs question{network_, graph_, cases, case_numbers(b), split};
+      if (!prove_by_halves(question, *resources_.proof, may_continue_)) resources_.proof->give_up();
+    }
+  }
+
+  /// What the property calls the cases that cases_of() makes.
+  std::vector<std::int64_t> case_numbers(std::size_t b) const {
+    std::vector<std::int64_t> numbers;
+    for (std::size_t c = 0; c < property_.cases.size(); ++c) {
+      if (property_.cases[c].box == static_cast<std::int64_t>(b)) numbers.push_back(static_cast<std::int64_t>(c));
+    }
+    return numbers;
   }
 
   std::vector<Case> cases_of(std::size_t b, const abstract::Relaxation& ranges) const {
@@ -335,9 +349,10 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
   return decision;
 }
 
-Decision Verifier::decide(const Property& property, int threads, const abstract::Used& used) const {
+Decision Verifier::decide(const Property& property, int threads, const abstract::Used& used,
+                          ProofRecorder* proof) const {
   abstract::require_ieee_arithmetic();
-  return PropertyDecision(network_, robustness_.graph(), property, {threads, memory_, device_, numbers_, used})
+  return PropertyDecision(network_, robustness_.graph(), property, {threads, memory_, device_, numbers_, used, proof})
       .decide();
 }
 

@@ -44,8 +44,11 @@ class Verifier {
   /// Needs: what abstract::Verifier::answer needs.
   Decision decide(const abstract::Question& question, int threads, const abstract::Used& used) const;
   /// `robust` holds for the doubles of the property and for any decimals they are nearest to. Needs: the property fits
-  /// the network.
-  Decision decide(const Property& property, int threads, const abstract::Used& used) const;
+  /// the network. `proof`: keeps why; null: nobody asks. With it, networks of few inputs are searched by phases, too.
+  Decision decide(const Property& property, int threads, const abstract::Used& used,
+                  ProofRecorder* proof = nullptr) const;
+
+  const abstract::Graph& graph() const { return robustness_.graph(); }
 
  private:
   const Network& network_;

@@ -39,7 +39,7 @@ int Builder::add(std::string name, Op op, std::vector<int> inputs, Shape shape) 
 
 int Builder::as(int value, const Shape& shape, const std::string& name) {
   if (this->shape(value) == shape) return value;
-  if (shape.size() == 1) return add(name, Flatten{}, {value}, shape);
+  if (shape.size() == 1) return add(name, Flatten{}, {value}, {shape[0]});
   return add(name, Reshape{shape}, {value}, shape);
 }
 

@@ -37,6 +37,7 @@ using abstract::Used;
 constexpr double kLongest_s = 1e6;
 
 struct Params : abstract::VerifyParams {
+  Params() { budget_s = 60; }  // other people's tools may hang
   std::string prepare;
   std::string run;
   std::string version;
@@ -212,11 +213,16 @@ void verify(const Params& params, Context& ctx) {
 }  // namespace
 
 void describe_vnncomp(PluginBuilder& plugin) {
-  abstract::describe_verifier(
+  abstract::describe_questions(
       plugin.stage("vnncomp", verify)
           .doc("Asks a tool of the user's own that follows the scripts of VNN-COMP. Counterexamples are replayed; that "
                "a network is robust is the tool's word. Hanging, crashing and garbage are told apart in messages.")
-          .single_threaded())  // the tool takes the threads it likes
+          .single_threaded(),  // the tool takes the threads it likes
+      "one answer a question: `robust` is the tool's word, without a bound; a `counterexample` was replayed")
+      .param("budget_s", static_cast<double Params::*>(&Params::budget_s),
+             "seconds a question may take: the time limit that run_instance.sh is told; when it does not keep to it, "
+             "it is killed grace_s later and the answer is a timeout. 0: no limit, and it is told a million seconds")
+      .at_least(0)
       .param("prepare", &Params::prepare, "the tool's prepare_instance.sh")
       .file()
       .required()

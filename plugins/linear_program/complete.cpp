@@ -67,16 +67,25 @@ class Searcher {
         tree_(encoding_) {}
 
   Answer run(const MayContinue& may_continue) {
+    Answer answer = search(may_continue);
+    answer.numbers["integer_variables"] = static_cast<double>(encoding_.neurons.size());
+    answer.numbers["subproblems"] = static_cast<double>(subproblems_);
+    return answer;
+  }
+
+ private:
+  Answer search(const MayContinue& may_continue) {
     // First the root of every tree, which often has a counterexample to show; then the trees, the worst root first.
     for (const std::int64_t most_nodes : {1, 0}) {
       for (const std::size_t r : worst_first()) {
         if (low_[r] > 0 || !may_continue()) continue;
         const Outcome outcome = tree_.run(search_of(rows_[r], most_nodes, may_continue), may_continue);
+        subproblems_ += outcome.nodes;
         if (found_) return *std::move(found_);
         low_[r] = std::max(low_[r], outcome.low);
       }
     }
-    const double low = *std::min_element(low_.begin(), low_.end());
+    const double low = std::accumulate(low_.begin(), low_.end(), HUGE_VAL, lesser);
     if (low > 0) return {.verdict = Verdict::robust, .bound = low, .message = {}, .witness = {}};
     if (!may_continue()) return {.verdict = Verdict::timeout, .bound = low, .message = {}, .witness = {}};
     return {.verdict = Verdict::unknown,
@@ -85,7 +94,6 @@ class Searcher {
             .witness = {}};
   }
 
- private:
   std::vector<std::size_t> scores() const {
     std::vector<std::size_t> elements(static_cast<std::size_t>(verifier_.graph().size(verifier_.graph().output())));
     std::iota(elements.begin(), elements.end(), 0);
@@ -126,26 +134,36 @@ class Searcher {
   Encoding encoding_;
   Tree tree_;
   std::uint64_t visits_ = 0;
+  std::int64_t subproblems_ = 0;
   std::optional<Answer> found_;
 };
 
 }  // namespace
 
 Answer CompleteVerifier::answer(const Question& question, const Patience& patience) const {
-  Answer quick = verifier_.answer(question, Domain::deeppoly, patience.all);
-  if (quick.verdict != Verdict::unknown) return quick;
-  std::optional<Answer> found = search_by_descent(verifier_, question, patience.all);
-  if (!found) {
-    const auto relaxation = tightened(verifier_.graph(), *question.box, method_.tightening, patience);
-    if (!relaxation) {
-      quick.verdict = Verdict::timeout;
-      return quick;
-    }
-    if (!is_finite(*relaxation)) return quick;
-    found = Searcher(verifier_, question, method_.branching, *relaxation).run(patience.all);
+  Answer answer = verifier_.answer(question, Domain::deeppoly, patience.all);
+  // What there is to tell has its name in every answer, so that it has a column wherever there are answers.
+  for (const char* name : {"unstable_neurons", "integer_variables", "subproblems"})
+    answer.numbers.try_emplace(name, NAN);
+  if (answer.verdict != Verdict::unknown) return answer;
+  Answer more = search(question, patience);
+  more.bound = std::max(answer.bound, more.bound);
+  more.numbers.merge(answer.numbers);  // its own come first
+  return more;
+}
+
+Answer CompleteVerifier::search(const Question& question, const Patience& patience) const {
+  if (auto found = search_by_descent(verifier_, question, patience.all)) return *std::move(found);
+  Answer nothing{.verdict = Verdict::timeout, .bound = -HUGE_VAL, .message = {}, .witness = {}};
+  const auto relaxation = tightened(verifier_.graph(), *question.box, method_.tightening, patience);
+  if (!relaxation) return nothing;
+  nothing.verdict = Verdict::unknown;
+  if (!is_finite(*relaxation)) return nothing;
+  Answer answer = Searcher(verifier_, question, method_.branching, *relaxation).run(patience.all);
+  if (answer.verdict == Verdict::robust) {
+    answer.message = float32_note(answer.bound, network_, *relaxation, question);
   }
-  found->bound = std::max(found->bound, quick.bound);
-  return *std::move(found);
+  return answer;
 }
 
 }  // namespace espalier::linear

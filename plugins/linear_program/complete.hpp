@@ -16,14 +16,18 @@ struct Method {
 /// a search over the phases of the neurons. Borrows the network.
 class CompleteVerifier {
  public:
-  CompleteVerifier(const Network& network, Method method) : verifier_(network), method_(method) {}
+  CompleteVerifier(const Network& network, Method method) : network_(network), verifier_(network), method_(method) {}
 
-  /// `robust` only on certified bounds above 0 that cover the box; `timeout` when `patience.all` ended it. Needs: as
-  /// abstract::Verifier.
+  /// `robust` only on certified bounds above 0 that cover the box; `timeout` when `patience.all` ended it. Tells how
+  /// many neurons DeepPoly left unstable; and of the search, if it came to one, how many its program had left to split
+  /// (the integer variables of a MILP) and how many subproblems it solved. Needs: as abstract::Verifier.
   abstract::Answer answer(const abstract::Question& question, const Patience& patience) const;
   const abstract::Verifier& incomplete() const { return verifier_; }
 
  private:
+  abstract::Answer search(const abstract::Question& question, const Patience& patience) const;
+
+  const Network& network_;
   abstract::Verifier verifier_;
   Method method_;
 };

@@ -57,9 +57,9 @@ class Tightener {
                         .most_nodes = most_nodes_,
                         .visit = {}};
     const double low = tree.run(search, patience_.tightening).low;
-    const Interval known = last()[element];
-    if (is_low) relaxation_.tighten(element, {std::max(low, known.low), known.high});
-    if (!is_low) relaxation_.tighten(element, {known.low, std::min(-low, known.high)});
+    const Interval known = last()[element];  // stands first below: a bound that is not a number is not taken
+    if (is_low) relaxation_.tighten(element, {std::max(known.low, low), known.high});
+    if (!is_low) relaxation_.tighten(element, {known.low, std::min(known.high, -low)});
   }
 
   Relaxation& relaxation_;

@@ -101,7 +101,7 @@ Outcome Tree::run(const Search& search, const MayContinue& may_continue) {
     const bool limited = search.most_nodes > 0 && outcome.nodes >= search.most_nodes;
     if (limited || !may_continue()) {
       outcome.ended = limited ? Ended::open : Ended::stopped;
-      for (const Node& node : open_) outcome.low = std::min(outcome.low, node.low);
+      for (const Node& node : open_) outcome.low = abstract::lesser(outcome.low, node.low);
       return outcome;
     }
     const Node node = std::move(open_.back());
@@ -112,7 +112,7 @@ Outcome Tree::run(const Search& search, const MayContinue& may_continue) {
     ++outcome.nodes;
     const double low = std::max(node.low, certified(solved, search));
     if (low > search.above) {
-      outcome.low = std::min(outcome.low, low);
+      outcome.low = abstract::lesser(outcome.low, low);
       current = nullptr;
       continue;
     }
@@ -124,7 +124,7 @@ Outcome Tree::run(const Search& search, const MayContinue& may_continue) {
     const std::size_t neuron = choose(node, solved, search.branching);
     if (neuron == encoding_.neurons.size()) {
       outcome.ended = Ended::open;
-      outcome.low = std::min(outcome.low, low);
+      outcome.low = abstract::lesser(outcome.low, low);
       current = nullptr;
       continue;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <compare>
+#include <deque>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -13,6 +15,7 @@
 #include <espalier/network.hpp>
 
 #include "contradiction.hpp"
+#include "radii.hpp"
 #include "stages.hpp"
 
 namespace espalier::measure {
@@ -47,6 +50,7 @@ struct Subject {
 
 struct File {
   std::vector<Said> said;
+  std::vector<Said> proven;  ///< radii that nobody had asked about
   std::vector<Found> found;
   std::optional<Place> place;
 };
@@ -57,6 +61,7 @@ class Casebook {
   explicit Casebook(Context& ctx) : networks_(ctx.all("networks")) {
     require_different_labels();
     for (const Gathered& g : ctx.all("verdicts")) add(g.as<Verdicts>(), g.labels);
+    for (const Gathered& g : ctx.all("radii")) add(radii_in(g.as<Metrics>()), g.labels);
     for (const Gathered& g : ctx.all("attacks")) add(g.as<Attacks>(), g.labels);
     for (const Gathered& g : ctx.all("instances")) add(g.as<Instances>(), g.labels);
   }
@@ -113,7 +118,29 @@ class Casebook {
     }
   }
 
-  /// Only about images that a verifier was asked about. Needs: all verdicts are there.
+  /// A proof and a point for every image, as far as they go.
+  void add(const Radii& radii, const Labels& labels) {
+    const std::size_t network = network_of(radii.who, labels);
+    const std::string who = who_is(radii.who, labels, networks_[network].labels);
+    for (const Radii::Row& row : radii.rows) {
+      File& here = files_[{network, row.image, row.label}];
+      if (row.proven > 0) {
+        proofs_.push_back({.image = row.image,
+                           .label = row.label,
+                           .target = row.target,
+                           .epsilon = row.proven,
+                           .verdict = Verdict::robust,
+                           .bound = -HUGE_VAL,
+                           .message = {}});
+        here.proven.push_back({who, &proofs_.back()});
+      }
+      if (!std::isfinite(row.broken)) continue;
+      here.found.push_back(
+          {.who = who, .label = row.label, .beats = row.target, .epsilon = row.broken, .distance = {}, .point = {}});
+    }
+  }
+
+  /// Only about images that something else is said of. Needs: all verdicts and radii are there.
   void add(const Attacks& attacks, const Labels& labels) {
     const std::size_t network = network_of(attacks.method, labels);
     const std::string who = who_is(attacks.method, labels, networks_[network].labels);
@@ -172,6 +199,7 @@ class Casebook {
 
   const std::vector<Gathered>& networks_;
   std::map<Subject, File> files_;
+  std::deque<Verdicts::Row> proofs_;  ///< what `proven` points to
 };
 
 /// What was compared.
@@ -212,11 +240,13 @@ void compare(const Casebook& book, const Subject& subject, const File& here, Tal
   for (const Found& found : here.found) {
     if (!found.point.empty() && !is_violation(network, found)) continue;
     ++tally.points;
-    for (const Said& said : here.said) {
-      if (said.row->verdict != Verdict::robust) continue;
-      ++tally.compared;
-      const std::string what = contradiction(network, said, found, here.place);
-      if (!what.empty()) tally.contradictions.push_back(fmt::format("about {}: {}", book.text(subject), what));
+    for (const auto* all : {&here.said, &here.proven}) {
+      for (const Said& said : *all) {
+        if (said.row->verdict != Verdict::robust) continue;
+        ++tally.compared;
+        const std::string what = contradiction(network, said, found, here.place);
+        if (!what.empty()) tally.contradictions.push_back(fmt::format("about {}: {}", book.text(subject), what));
+      }
     }
   }
 }
@@ -254,15 +284,19 @@ void run(const Params&, Context& ctx) {
 void describe_crosscheck(PluginBuilder& plugin) {
   plugin.stage("crosscheck", run)
       .doc(
-          "Fails when answers cannot all be true: `robust` within a radius, and a counterexample or what an attack "
-          "found "
-          "within the same or a smaller one, targeted or not. Points are replayed on the network first. An answer is "
-          "about the one network all of whose labels it has: gather both over the same axes, or under the same names.")
+          "Fails when answers cannot all be true: `robust` within a radius, asked about or found, and a counterexample "
+          "or what an attack found within the same or a smaller one, targeted or not. Points are replayed on the "
+          "network first. An answer is about the one network all of whose labels it has: gather both over the same "
+          "axes, or under the same names.")
+      .revision(2)
       .inputs<Network>("networks", "the networks the answers are about, told apart by their labels")
       .labelled()
       .inputs<Verdicts>("verdicts", "answers of verifiers; rows of one image and label are compared")
       .labelled()
       .inputs<Attacks>("attacks", "what attacks found")
+      .labelled()
+      .optional()
+      .inputs<Metrics>("radii", "proven and attacked radii of crown.radius, distortions of milp.distortion")
       .labelled()
       .optional()
       .inputs<Instances>("instances",
@@ -272,7 +306,7 @@ void describe_crosscheck(PluginBuilder& plugin) {
       .output<Metrics>(
           "metrics",
           "questions that several answered; pairs of answers to them: agreeing, open (one is not decided); "
-          "points replayed, and compared: pairs of a point and a `robust`");
+          "points replayed or told of by their distance, and compared: pairs of a point and a `robust`");
 }
 
 }  // namespace espalier::measure

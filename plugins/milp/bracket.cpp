@@ -5,6 +5,13 @@
 #include "bracket.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <espalier/error.hpp>
+
+#include "ends.hpp"
 
 namespace espalier::milp {
 namespace {
@@ -23,33 +30,47 @@ double distance(std::span<const float> witness, std::span<const float> centre) {
 
 class Bisection {
  public:
-  Bisection(const linear::CompleteVerifier& verifier, const Quest& quest) : verifier_(verifier), quest_(quest) {}
+  Bisection(const linear::CompleteVerifier& verifier, const Quest& quest)
+      : verifier_(verifier), quest_(quest), ends_(quest.largest, quest.tolerance) {}
 
   Bracket run(const abstract::Used& used) {
-    ask(0, used);
-    double next = quest_.largest;
-    while (bracket_.high - bracket_.low > quest_.tolerance && bracket_.low < quest_.largest && used() < 1) {
-      ask(next, used);
-      next = bracket_.low + (std::min(bracket_.high, unanswered_) - bracket_.low) / 2;
-      if (!(next > bracket_.low)) break;
+    ends_.proven(quest_.proven);
+    for (const std::span<const float> point : quest_.points) try_point(point);
+    if (!(ends_.low() > 0)) ask(0, used);
+    while (used() < 1) {
+      const auto radius = ends_.next();
+      if (!radius) break;
+      ask(*radius, used);
     }
-    return bracket_;
+    return {.low = ends_.low(), .high = ends_.high(), .witness = std::move(witness_)};
   }
 
  private:
   void ask(double epsilon, const abstract::Used& used) {
     const Box box(quest_.centre, epsilon, quest_.clip);
     const double begin = used();
-    // Half of the time that is left, so that a radius too hard to decide leaves some for smaller ones.
-    const Answer answer = verifier_.answer({.label = quest_.label, .target = quest_.target, .box = &box},
-                                           linear::patience_of(used, begin + (1 - begin) / 2));
+    // Half of the time that is left, so that a radius too hard to decide leaves some for others.
+    const Answer answer = verifier_.answer(question_in(box), linear::patience_of(used, begin + (1 - begin) / 2));
     if (answer.verdict == Verdict::robust) {
-      bracket_.low = epsilon;
+      ends_.proven(epsilon);
     } else if (answer.verdict == Verdict::counterexample) {
       shrink(*answer.witness);
     } else {
-      unanswered_ = epsilon;
+      ends_.unanswered(epsilon);
     }
+  }
+
+  abstract::Question question_in(const Box& box) const {
+    return {.label = quest_.label, .target = quest_.target, .box = &box};
+  }
+
+  /// What an attack found, if it is as said.
+  void try_point(std::span<const float> point) {
+    if (!(distance(point, quest_.centre) <= quest_.largest)) return;
+    const Box box(quest_.centre, quest_.largest, quest_.clip);
+    const std::vector<double> exact(point.begin(), point.end());
+    const auto found = verifier_.incomplete().counterexample_near(question_in(box), exact);
+    if (found) shrink(*found->witness);
   }
 
   /// Towards the centre, as far as the witness stays one.
@@ -63,9 +84,8 @@ class Bisection {
       for (std::size_t i = 0; i < witness.size(); ++i) {
         point.push_back(quest_.centre[i] + share * (double{witness[i]} - quest_.centre[i]));
       }
-      const Box box(quest_.centre, bracket_.high, quest_.clip);
-      const auto found = verifier_.incomplete().counterexample_near(
-          {.label = quest_.label, .target = quest_.target, .box = &box}, point);
+      const Box box(quest_.centre, ends_.high(), quest_.clip);
+      const auto found = verifier_.incomplete().counterexample_near(question_in(box), point);
       (found ? wrong : right) = share;
       if (found) keep(*found->witness);
     }
@@ -73,16 +93,21 @@ class Bisection {
 
   void keep(const std::vector<float>& witness) {
     const double d = distance(witness, quest_.centre);
-    if (bracket_.witness && d >= bracket_.high) return;
-    bracket_.high = d;
-    bracket_.witness = witness;
+    if (quest_.proven > 0 && d <= quest_.proven) {
+      throw Error(Code::request,
+                  fmt::format("a distorted image lies {} away, but {} is given as a proven radius", d, quest_.proven),
+                  "give the radii that were proven of the same network and image");
+    }
+    if (witness_ && d >= ends_.high()) return;
+    ends_.found(d);
+    witness_ = witness;
   }
 
   static constexpr int kSteps = 12;
   const linear::CompleteVerifier& verifier_;
   const Quest& quest_;
-  Bracket bracket_;
-  double unanswered_ = HUGE_VAL;
+  Ends ends_;
+  std::optional<std::vector<float>> witness_;
 };
 
 }  // namespace

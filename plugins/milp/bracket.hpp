@@ -25,9 +25,13 @@ struct Quest {
   abstract::Interval clip;
   double largest = 0;    ///< distortions above do not matter
   double tolerance = 0;  ///< a bracket this narrow will do
+  // Where to begin:
+  double proven = 0;                           ///< a radius within which it is certain that there is none
+  std::vector<std::span<const float>> points;  ///< that may be distorted images
 };
 
-/// Halves the bracket as long as there is time.
+/// Narrows the bracket as long as there is time. Points of the quest count only as far as a replay bears them out.
+/// Throws Error(request) when one lies within the radius that is said to be proven.
 Bracket smallest_distortion(const linear::CompleteVerifier& verifier, const Quest& quest, const abstract::Used& used);
 
 }  // namespace espalier::milp

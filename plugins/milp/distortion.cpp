@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "bracket.hpp"
+#include "known.hpp"
 #include "stages.hpp"
 
 namespace espalier::milp {
@@ -104,6 +105,7 @@ void measure(const Params& params, Context& ctx) {
   const linear::CompleteVerifier verifier(network, {});
   const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
   const auto centres = instances.centres.as<float>();
+  const Known known(ctx.all("attacks"), ctx.all("radii"), pixels);
   Findings findings(network, params);
   for (std::size_t i = 0; i < instances.rows.size(); ++i) {
     const Instances::Row& row = instances.rows[i];
@@ -112,7 +114,9 @@ void measure(const Params& params, Context& ctx) {
                       .centre = centres.subspan(i * pixels, pixels),
                       .clip = {instances.clip_low, instances.clip_high},
                       .largest = params.largest,
-                      .tolerance = params.tolerance};
+                      .tolerance = params.tolerance,
+                      .proven = known.proven(row),
+                      .points = known.points(row)};
     findings.add(row, quest.centre, smallest_distortion(verifier, quest, abstract::clock_of(ctx, params.budget_s)));
     ctx.progress(static_cast<double>(i + 1), static_cast<double>(instances.rows.size()));
   }
@@ -126,11 +130,16 @@ void add_distortion(PluginBuilder& plugin) {
   plugin.stage("distortion", measure)
       .doc(
           "Brackets, image by image, the smallest L-infinity distortion that changes the answer: within the low end it "
-          "is "
-          "proven that there is none, at the high end there is one.")
+          "is proven that there is none, at the high end there is one. Begins at what attacks and proofs found before, "
+          "if they are given.")
+      .revision(2)
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be measured")
       .input<Instances>("instances", "the images; their own epsilons are not used")
+      .inputs<Attacks>("attacks", "what attacks found on this network: points that they kept are replayed")
+      .optional()
+      .inputs<Metrics>("radii", "metrics of crown.radius on this network: radii that it proved are taken as proven")
+      .optional()
       .output<Metrics>("metrics",
                        "series distortion_low and distortion_high (infinite when none was found), an entry an "
                        "instance; their medians; in how many the bracket is as narrow as asked for")

@@ -23,10 +23,11 @@ void verify(const Params& params, Context& ctx) {
 }  // namespace
 
 void add_verify(PluginBuilder& plugin) {
-  abstract::describe_verifier(plugin.stage("verify", verify))
+  abstract::describe_verifier(plugin.stage("verify", verify), linear::kVerdictsDoc)
       .doc(
           "Verifies with a mixed-integer program for every class that may win. Complete but for ties within rounding "
           "and the budget.")
+      .revision(2)
       .single_threaded()
       .param(
           "tightening", &Params::tightening,

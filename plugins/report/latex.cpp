@@ -70,6 +70,56 @@ std::string row_of(std::size_t cells, Text text) {
   return out + " \\\\\n";
 }
 
+/// Rows of a page; a longer table is broken across pages.
+constexpr std::size_t kRowsOfPage = 45;
+/// Columns that fit in small type; what is broken across pages cannot be scaled to a page's width.
+constexpr std::size_t kColumnsOfPage = 8;
+
+/// The headings between their rules.
+std::string head_of(const ResultTable& result) {
+  const std::vector<std::string>& columns = result.table.columns;
+  return "\\toprule\n" + heading_rows(result.groups) +
+         row_of(columns.size(), [&](std::size_t i) { return escaped_latex(columns[i]); }) + "\\midrule\n";
+}
+
+std::string body_of(const ResultTable& result) {
+  std::string out;
+  for (std::size_t row = 0; row < result.table.rows.size(); ++row) {
+    out += row_of(result.table.columns.size(), [&](std::size_t i) { return latex_cell(result.text(row, i)); });
+  }
+  return out;
+}
+
+std::string notes_of(const ResultTable& result) {
+  std::string out;
+  for (const std::string& note : result.notes) out += "\\par\\smallskip{\\footnotesize " + escaped_latex(note) + "}\n";
+  return out;
+}
+
+std::string caption_of(const Table& table) {
+  return fmt::format("\\caption{{{}}}\n\\label{{tab:{}}}", escaped_latex(table.caption), table.name);
+}
+
+/// A table that floats, no wider than a line.
+std::string short_table(const ResultTable& result, const std::string& form) {
+  return "% \\usepackage{booktabs,graphicx}\n\\begin{table}\n\\centering\n" + caption_of(result.table) +
+         "\n\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n\\begin{tabular}{" + form +
+         "}\n" + head_of(result) + body_of(result) + "\\bottomrule\n\\end{tabular}}\n" + notes_of(result) +
+         "\\end{table}\n";
+}
+
+/// A table across pages, the headings on each.
+std::string long_table(const ResultTable& result, const std::string& form) {
+  const std::string head = head_of(result);
+  const bool wide = form.size() > kColumnsOfPage;
+  return fmt::format(
+             "% \\usepackage{{booktabs,longtable}}\n\\begingroup\n\\{}\n\\setlength{{\\tabcolsep}}{{{}pt}}\n"
+             "\\begin{{longtable}}{{{}}}\n{} \\\\\n",
+             wide ? "tiny" : "small", wide ? 2 : 4, form, caption_of(result.table)) +
+         head + "\\endfirsthead\n" + head + "\\endhead\n\\bottomrule\n\\endfoot\n" + body_of(result) +
+         "\\end{longtable}\n" + notes_of(result) + "\\endgroup\n";
+}
+
 }  // namespace
 
 std::string escaped_latex(std::string_view text) {
@@ -90,24 +140,9 @@ std::string escaped_latex(std::string_view text) {
 }
 
 std::string to_latex(const ResultTable& result) {
-  const Table& table = result.table;
-  const std::size_t columns = table.columns.size();
   std::string form;
-  for (std::size_t i = 0; i < columns; ++i) form += is_numeric(table, i) ? 'r' : 'l';
-  std::string out = fmt::format(
-      "% \\usepackage{{booktabs,graphicx}}\n\\begin{{table}}\n\\centering\n\\caption{{{}}}\n\\label{{tab:{}}}\n"
-      "\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n\\begin{{tabular}}{{{}}}\n"
-      "\\toprule\n",
-      escaped_latex(table.caption), table.name, form);
-  out += heading_rows(result.groups);
-  out += row_of(columns, [&](std::size_t i) { return escaped_latex(table.columns[i]); });
-  out += "\\midrule\n";
-  for (std::size_t row = 0; row < table.rows.size(); ++row) {
-    out += row_of(columns, [&](std::size_t i) { return latex_cell(result.text(row, i)); });
-  }
-  out += "\\bottomrule\n\\end{tabular}}\n";
-  for (const std::string& note : result.notes) out += "\\par\\smallskip{\\footnotesize " + escaped_latex(note) + "}\n";
-  return out + "\\end{table}\n";
+  for (std::size_t i = 0; i < result.table.columns.size(); ++i) form += is_numeric(result.table, i) ? 'r' : 'l';
+  return result.table.rows.size() > kRowsOfPage ? long_table(result, form) : short_table(result, form);
 }
 
 }  // namespace espalier::report

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -109,6 +110,12 @@ std::map<std::string, Reading> values_of(const Verdicts& verdicts) {
       {"mean_solved_seconds", {mean(solved), {}}}};
   for (std::size_t i = 0; i < counts.size(); ++i) {
     out[std::string(to_text(static_cast<Verdict>(i)))] = {static_cast<double>(counts[i]), {}};
+  }
+  for (const auto& [name, values] : verdicts.numbers) {
+    Values told;
+    std::ranges::copy_if(values, std::back_inserter(told), [](double x) { return !std::isnan(x); });
+    out["mean_" + name] = {mean(told), {}};
+    out["count_" + name] = {static_cast<double>(told.size()), {}};
   }
   return out;
 }

@@ -117,7 +117,7 @@ void run(const Params& p, Context& ctx) {
 
 void describe_table(PluginBuilder& plugin) {
   plugin.stage("table", run)
-      .revision(3)
+      .revision(4)
       .doc(
           "A table of chosen values, a row for each combination of chosen labels, beside the printed numbers of a CSV "
           "file when one is given: ours, theirs, and the difference of the two. Rows are matched by their labels; a "
@@ -133,11 +133,13 @@ void describe_table(PluginBuilder& plugin) {
       .inputs<Verdicts>("verdicts",
                         "give columns: solved (robust or counterexample), solved_share, robust, counterexample, "
                         "unknown, timeout, error, questions, mean_seconds, median_seconds, max_seconds, total_seconds, "
-                        "mean_solved_seconds")
+                        "mean_solved_seconds; and of a number that the verifier tells of its work, integer_variables "
+                        "say, mean_integer_variables and count_integer_variables, of how many questions it is told")
       .labelled()
       .optional()
       .output<ResultTable>("table", "the table, for the 'tables' of report.page")
-      .output<Report>("report", "the table as .md, .csv, .tex (with booktabs), .html and .json")
+      .output<Report>("report",
+                      "the table as .md, .csv, .tex (with booktabs, and longtable when it is long), .html and .json")
       .param("title", &Params::title, "caption; the files are named after it")
       .required()
       .param("rows", &Params::rows,

@@ -31,7 +31,7 @@ at::Tensor input_gradient(const Steps& steps, const at::Tensor& x, const at::Ten
 
 at::Tensor adversaries(const Steps& steps, const at::Tensor& x, const at::Tensor& one_hot, double radius,
                        const Climb& climb, at::Generator& generator) {
-  const at::AutoGradMode no_gradients(false);
+  const c10::AutoGradMode no_gradients(false);
   const at::Tensor low = (x - radius).clamp_min(0);
   const at::Tensor high = (x + radius).clamp_max(1);
   const at::Tensor share = at::empty(x.sizes(), x.options().device(at::kCPU)).uniform_(0, 1, generator).to(x.device());

@@ -119,7 +119,7 @@ void require_linear_end(const Network& network) {
 void robust(const RobustParams& p, Context& ctx) {
   TorchScope scope(ctx, static_cast<std::uint64_t>(p.seed));
   at::set_num_threads(1);  // the products are small; the scope puts the number back
-  const at::AutoGradMode no_gradients(false);
+  const c10::AutoGradMode no_gradients(false);
   const auto& dataset = ctx.in<Dataset>("dataset");
   const auto& start = ctx.in<Network>("network");
   require_linear_end(start);

@@ -13,7 +13,7 @@ namespace espalier::train {
 namespace {
 
 void move_statistics(const BatchNormNode& node, const at::Tensor& mean, const at::Tensor& variance, std::int64_t rows) {
-  const at::AutoGradMode no_gradients(false);
+  const c10::AutoGradMode no_gradients(false);
   const double unbiased = static_cast<double>(rows) / static_cast<double>(rows - 1);
   at::Tensor running_mean = node.mean;
   at::Tensor running_variance = node.variance;

@@ -35,7 +35,7 @@ void copy_gradient(const Parameter& parameter) {
 
 void RobustPass::run(at::Tensor& totals) {
   ctx_.check_stop();
-  const at::AutoGradMode gradients(true);
+  const c10::AutoGradMode gradients(true);
   const std::vector<Node> nodes = with_leaves(chain_.nodes());
   const auto [loss, scores] = training_loss(recipe_, nodes, batch(), labels(), generator_);
   loss.backward();
@@ -45,7 +45,7 @@ void RobustPass::run(at::Tensor& totals) {
 }
 
 void RobustPass::collect(const std::vector<Node>& nodes) const {
-  const at::AutoGradMode no_gradients(false);
+  const c10::AutoGradMode no_gradients(false);
   for (const Node& node : nodes) {
     std::visit(Overloaded{
                    [&](const LinearNode& n) {

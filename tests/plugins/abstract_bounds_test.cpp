@@ -108,6 +108,15 @@ constexpr double kAlmost = 1e-12;
 
 }  // namespace
 
+TEST_CASE("of two lower bounds the lesser counts; what is not a number says nothing, wherever it stands") {
+  CHECK(lesser(1, 2) == 1);
+  CHECK(lesser(2, 1) == 1);
+  CHECK(lesser(HUGE_VAL, 3) == 3);
+  CHECK(lesser(1, NAN) == -HUGE_VAL);
+  CHECK(lesser(NAN, 1) == -HUGE_VAL);
+  CHECK(lesser(lesser(HUGE_VAL, NAN), 1) == -HUGE_VAL);
+}
+
 TEST_CASE("a sum rounds down and up to the neighbours of the real sum, and not at all when it is exact") {
   std::mt19937 random(1);
   for (int i = 0; i < 20000; ++i) {

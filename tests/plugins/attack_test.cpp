@@ -276,6 +276,18 @@ TEST_CASE("attack.select: the paper's Marabou questions are 10 found and 9 class
   }
 }
 
+TEST_CASE("attack.select: Marabou's questions are 19 where images with an adversarial make up for others, too") {
+  std::vector<bool> found(30, true);
+  found[3] = found[5] = false;
+  auto bench = StageBench("attack.select");
+  bench.set("targets", "marabou").give("dataset", select_dataset(30));
+  bench.give("attacks", made_attacks(std::vector<std::int64_t>(30, 0), found)).run();
+  const auto& rows = bench.result<Instances>("instances").rows;
+  REQUIRE(rows.size() == 19);
+  CHECK(rows[9].image == 11);  // the tenth, without 3 and 5
+  CHECK(std::all_of(rows.begin() + 10, rows.end(), [](const auto& row) { return row.image == 3; }));
+}
+
 TEST_CASE("attack.select: no common image is an error that tells the counts") {
   auto bench = StageBench("attack.select");
   bench.give("dataset", select_dataset(1));

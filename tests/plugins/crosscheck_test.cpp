@@ -79,6 +79,13 @@ Attacks attack(double epsilon, double distance, std::optional<float> point = {})
   return out;
 }
 
+/// Of image 7, label 0.
+Metrics radii(const char* proven_name, double proven, const char* broken_name, double broken, double target = -1) {
+  Metrics out;
+  out.series = {{"image", {7}}, {"label", {0}}, {"target", {target}}, {proven_name, {proven}}, {broken_name, {broken}}};
+  return out;
+}
+
 Instances image_at(float centre) {
   Instances q;
   q.rows.push_back({.image = 7, .label = 0, .target = {}, .epsilon = 0.1});
@@ -197,6 +204,48 @@ TEST_CASE("crosscheck: an attack that found something contradicts robust") {
     StageBench bench = crosscheck();
     bench.give("verdicts", verdicts("a", {kRobust})).give("attacks", attack(0.3, 0.07));
     check_fails(bench, Code::internal, {"'pgd' found a point within epsilon 0.3 at distance 0.07"});
+  }
+}
+
+TEST_CASE("crosscheck: radii contradict answers, points, distances and each other") {
+  const Answer broken{.verdict = Verdict::counterexample, .epsilon = 0.3, .witness = 0.5F};
+  const auto bench_with = [](const Metrics& found) {
+    StageBench bench = crosscheck();
+    bench.give("radii", found);
+    return bench;
+  };
+  SUBCASE("a proof and an attack's distance") {
+    StageBench bench = bench_with(radii("proven_radius", 0.1, "attacked_radius", HUGE_VAL));
+    bench.give("verdicts", verdicts("a", {})).give("attacks", attack(0.3, 0.07));
+    check_fails(bench, Code::internal, {"'crown.radius' says robust within epsilon 0.1", "at distance 0.07"});
+  }
+  SUBCASE("a proof and a counterexample") {
+    StageBench bench = bench_with(radii("proven_radius", 0.4, "attacked_radius", HUGE_VAL));
+    bench.give("verdicts", verdicts("a", {broken}));
+    check_fails(bench, Code::internal, {"'crown.radius' says robust within epsilon 0.4", "'a' found a point"});
+  }
+  SUBCASE("an answer and a distortion") {
+    StageBench bench = bench_with(radii("distortion_low", 0, "distortion_high", 0.0625));
+    bench.give("verdicts", verdicts("a", {kRobust}));
+    check_fails(bench, Code::internal, {"'a' says robust", "'milp.distortion' found a point within epsilon 0.0625"});
+  }
+  SUBCASE("a proof and a distortion") {
+    StageBench bench = bench_with(radii("proven_radius", 0.125, "attacked_radius", 0.25));
+    bench.give("radii", radii("distortion_low", 0.03125, "distortion_high", 0.0625))
+        .give("verdicts", verdicts("a", {}));
+    check_fails(bench, Code::internal, {"'crown.radius' says robust within epsilon 0.125"});
+  }
+  SUBCASE("what agrees, is proven of another class only, or is not proven at all") {
+    StageBench bench = bench_with(radii("proven_radius", 0.125, "attacked_radius", 0.25));
+    bench.give("radii", radii("proven_radius", 0.5, "attacked_radius", HUGE_VAL, 2));
+    bench.give("radii", radii("proven_radius", 0, "attacked_radius", HUGE_VAL));
+    bench.give("verdicts", verdicts("a", {kRobust})).give("attacks", attack(0.3, 0.25));
+    CHECK(value(bench, "compared") == 6);
+  }
+  SUBCASE("series that are none of radii") {
+    StageBench bench = bench_with(Metrics());
+    bench.give("verdicts", verdicts("a", {kRobust}));
+    check_fails(bench, Code::request, {"'radii' has no series 'image'"});
   }
 }
 

@@ -80,6 +80,8 @@ TEST_CASE("crown.radius: the exact radius of one neuron lies between the two, as
       CHECK(found.attacked[i] - found.proven[i] <= tolerance);
     }
     CHECK(found.metrics.series.at("image") == std::vector<double>{7, 8, 9});
+    CHECK(found.metrics.series.at("label") == std::vector<double>{0, 0, 0});
+    CHECK(found.metrics.series.at("target") == std::vector<double>{-1, -1, -1});
     CHECK(found.metrics.values.at("proven_radius_mean") ==
           doctest::Approx((found.proven[0] + found.proven[1] + found.proven[2]) / 3));
     CHECK(found.metrics.values.at("proven_radius_median") == found.proven[0]);

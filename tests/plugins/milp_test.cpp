@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stages that decide by search, as a pipeline sees them: milp.verify, simplex.verify, abstract.refine and
 // milp.distortion.
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -11,6 +14,7 @@
 #include <espalier/error.hpp>
 #include <espalier/results.hpp>
 
+#include "milp/ends.hpp"
 #include "support/exact_minimum.hpp"
 #include "support/odd_network.hpp"
 #include "support/small_networks.hpp"
@@ -79,6 +83,24 @@ Distortions distortions(const Network& network, const Instances& q, double large
   return {bench.result<Metrics>("metrics"), bench.result<Attacks>("attacks")};
 }
 
+/// An attack on image 7, label 0, that claims to have found a point.
+Attacks attack_with(float point) {
+  Attacks out;
+  out.method = "pgd";
+  out.epsilon = 1;
+  out.rows.push_back({.image = 7, .label = 0, .predicted = 0, .found = true, .adversarial_class = 1, .distance = 0.5});
+  out.points = Tensor::of({1, 1}, std::vector<float>{point});
+  out.point_rows = {0};
+  return out;
+}
+
+/// What crown.radius says of image 7, label 0.
+Metrics radius_of(double proven, double target = -1) {
+  Metrics out;
+  out.series = {{"image", {7}}, {"label", {0}}, {"target", {target}}, {"proven_radius", {proven}}};
+  return out;
+}
+
 }  // namespace
 
 TEST_CASE("what DeepPoly cannot see is decided, with a certified bound or a witness") {
@@ -92,6 +114,35 @@ TEST_CASE("what DeepPoly cannot see is decided, with a certified bound or a witn
     CHECK(broken.rows[0].verdict == Verdict::counterexample);
     CHECK(broken.rows[0].witness_checked);
     CHECK(broken.rows[0].image == 7);
+  }
+}
+
+TEST_CASE("what is known of the reals only says so") {
+  for (const std::string& stage : kStages) {
+    const Verdicts::Row wide = answers(stage, two_sides(2.5F), one_question({0.5F, 0.5F}), 0.5).rows[0];
+    CHECK(wide.message.empty());
+    // One step of a float above the tie, less than single precision may be off.
+    const Network near = two_sides(std::nextafter(2.0F, 3.0F));
+    const Verdicts::Row narrow = answers(stage, near, one_question({0.5F, 0.5F}), 0.5).rows[0];
+    CHECK(narrow.verdict == Verdict::robust);
+    CHECK_MESSAGE(narrow.message.find("over the reals; in float32 inference") == 0, narrow.message);
+  }
+}
+
+TEST_CASE("a search tells what bounds left to it, and nothing where none was needed") {
+  const Instances q = questions(
+      {{.image = 0, .label = 0, .target = {}, .epsilon = 0}, {.image = 1, .label = 1, .target = {}, .epsilon = 0}},
+      {0.5F, 0.5F, 0.5F, 0.5F});
+  for (const std::string& stage : kStages) {
+    const auto numbers = answers(stage, two_sides(2.5F), q, 0.5).numbers;
+    // a + b, a - b and relu(a + b) - relu(a - b) may have either sign; the sum's low end is 0, rounded outward.
+    CHECK(numbers.at("unstable_neurons")[0] == 4);
+    CHECK(numbers.at("integer_variables")[0] >= 3);
+    CHECK(numbers.at("integer_variables")[0] <= 4);
+    CHECK(numbers.at("subproblems")[0] >= (stage == "abstract.refine" ? 0 : 1));  // its bounds may do without a search
+    // Label 1 is not what the centre is given.
+    CHECK(std::isnan(numbers.at("unstable_neurons")[1]));
+    CHECK(std::isnan(numbers.at("integer_variables")[1]));
   }
 }
 
@@ -198,6 +249,72 @@ TEST_CASE("the smallest distortion is bracketed") {
   CHECK(found.attacks.rows[0].adversarial_class == 1);
   CHECK(found.attacks.rows[0].distance == high);
   CHECK(found.attacks.points.as<float>()[0] >= 0.5F);
+}
+
+TEST_CASE("the search for the smallest distortion begins at what is known") {
+  const Network network = three_classes();
+  const Instances q = one_question({0.125F});  // 0.5 is 0.375 away
+  const auto run = [&](std::optional<float> point, std::optional<double> proven, double largest = 1) {
+    StageBench bench("milp.distortion");
+    bench.give("network", network).give("instances", q).set("largest", largest);
+    // No time at all: what is known before is all there is.
+    bench.set("budget_s", 1e-9);
+    if (point) bench.give("attacks", attack_with(*point));
+    if (proven) bench.give("radii", radius_of(*proven));
+    bench.run();
+    const auto& series = bench.result<Metrics>("metrics").series;
+    return std::pair(series.at("distortion_low")[0], series.at("distortion_high")[0]);
+  };
+  CHECK(run({}, {}) == std::pair(0.0, HUGE_VAL));
+  CHECK(run({}, 0.25) == std::pair(0.25, HUGE_VAL));
+  const auto [low, high] = run(0.75F, {});
+  CHECK(low == 0);
+  CHECK(high >= 0.375);
+  CHECK(high < 0.376);  // on the way from the centre to the point
+  CHECK(run(0.75F, 0.25).first == 0.25);
+  CHECK(run(0.25F, {}).second == HUGE_VAL);       // no distorted image, whatever the attack says
+  CHECK(run(0.75F, {}, 0.5).second == HUGE_VAL);  // further than what matters
+  CHECK(run({}, 0.5, 0.25).first == 0.25);
+  CHECK_THROWS_AS(run(0.75F, 0.5), Error);  // both cannot be
+  StageBench wrong("milp.distortion");
+  wrong.give("network", network).give("instances", q).give("radii", Metrics());
+  CHECK_THROWS_AS(wrong.run(), Error);
+}
+
+TEST_CASE("a radius proven against one class says nothing of others") {
+  const Instances q = questions(
+      {{.image = 7, .label = 0, .target = {}, .epsilon = 0}, {.image = 7, .label = 0, .target = 2, .epsilon = 0}},
+      {0.125F, 0.125F});
+  StageBench bench("milp.distortion");
+  bench.give("network", three_classes()).give("instances", q).set("budget_s", 1e-9);
+  bench.give("radii", radius_of(0.75, 2)).give("radii", radius_of(0.25)).run();
+  CHECK(bench.result<Metrics>("metrics").series.at("distortion_low") == std::vector<double>{0.25, 0.75});
+}
+
+TEST_CASE("radii that cannot be decided leave the others to be asked about") {
+  std::mt19937 random(3);
+  for (int i = 0; i < 200; ++i) {
+    std::uniform_real_distribution<double> anywhere(0, 1.2);
+    const double easy = anywhere(random);  // below, all is proven
+    const double found = easy + (i % 3 == 0 ? 0 : anywhere(random) / 4);
+    milp::Ends ends(1, 1e-3);
+    int asked = 0;
+    while (const auto radius = ends.next()) {
+      REQUIRE(++asked < 60);
+      if (*radius < easy) {
+        ends.proven(*radius);
+      } else if (*radius >= found) {
+        ends.found(*radius);
+      } else {
+        ends.unanswered(*radius);
+      }
+    }
+    CHECK(ends.low() <= easy);
+    CHECK(ends.high() >= found);
+    CHECK(std::min(easy, 1.0) - ends.low() <= 1e-3);
+    if (found <= 1) CHECK(ends.high() - found <= 1e-3);
+    if (found > 1) CHECK(ends.high() == HUGE_VAL);
+  }
 }
 
 TEST_CASE("no distortion is needed for a wrong answer, and none is enough where all are right") {

@@ -245,6 +245,32 @@ TEST_CASE("report.table: what verdicts and attacks give") {
   CHECK(csv.substr(csv.find('\n') + 1) == "3,2,1,1,0,4,0.7500,0.8750,0.5000,2,3.5000,0.5000,0.5000,2\n");
 }
 
+TEST_CASE("report.table: what a solver tells of its work is a mean of the rows that it tells it of") {
+  StageBench bench("report.table");
+  bench.set("title", Value("t"));
+  bench.set("columns", Value(Texts{"mean_integer_variables", "count_integer_variables"}));
+  Verdicts told = answers(4);
+  told.numbers["integer_variables"] = {20, std::nan(""), 31, std::nan("")};
+  bench.give("verdicts", told).run();
+  CHECK(file(bench, ".csv") == "mean integer variables,count integer variables\n25.5000,2\n");
+}
+
+TEST_CASE("report.table: a table too long for a page is broken across pages, its headings on each") {
+  const auto tex = [](int rows) {
+    StageBench bench("report.table");
+    bench.set("title", Value("t")).set("rows", Value(Texts{"v"})).set("columns", Value(Texts{"accuracy"}));
+    for (int i = 0; i < rows; ++i) bench.give("metrics", with("accuracy", 1), {{"v", "n" + std::to_string(i)}});
+    return file(bench.run(), ".tex");
+  };
+  CHECK(times(tex(45), "longtable") == 0);
+  const std::string broken = tex(46);
+  CHECK(broken.starts_with("% \\usepackage{booktabs,longtable}\n\\begingroup\n"));
+  CHECK(broken.ends_with("\\end{longtable}\n\\endgroup\n"));
+  CHECK(times(broken, "v & accuracy \\\\\n\\midrule\n\\end") == 2);  // of the first page, and of the others
+  CHECK(times(broken, "\\resizebox") == 0);
+  CHECK(times(broken, " & 1 \\\\\n") == 46);
+}
+
 TEST_CASE("report.table: errors among the answers are marked as the paper marks them") {
   StageBench bench("report.table");
   bench.set("title", Value("t")).set("columns", Value(Texts{"solved"}));

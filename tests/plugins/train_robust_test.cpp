@@ -207,7 +207,7 @@ TEST_CASE("train.robust: the gradients of every loss are its slopes") {
       const std::vector<at::Tensor> all = parameters(nodes);
       for (at::Tensor parameter : all) parameter.requires_grad_(true);
       loss().backward();
-      const at::AutoGradMode no_gradients(false);
+      const c10::AutoGradMode no_gradients(false);
       for (const at::Tensor& parameter : all) {
         check_slopes([&] { return loss().template item<double>(); }, parameter, parameter.grad());
       }

@@ -1,75 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
-// doctor: what this machine, its libraries, data and store look like, and what to do about what is amiss.
-#include <cstdlib>
+// doctor: what this machine, its libraries, plugins, data and store look like, and what to do about what is amiss.
 #include <filesystem>
+#include <map>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include "core/machine.hpp"
 #include "core/text.hpp"
-#include "gemm_speed.hpp"
-#include "plugin/loader.hpp"
-#include "run/lanes.hpp"
+#include "counted.hpp"
+#include "findings.hpp"
+#include "session.hpp"
 #include "stage_call.hpp"
 #include "store_place.hpp"
 
 namespace espalier::cli {
 namespace {
 
-/// Below this an AVX-512 or AVX2 core is being used as if it were an old one.
-constexpr double kSlowGflops = 20;
+/// Less than this on the disk of a store, and the next runs may not fit.
+constexpr std::uintmax_t kLittleSpace = std::uintmax_t{1} << 30;
 
-void say(const char* topic, const std::string& text) {
-  fmt::print("{:<10} {}\n", topic, text);
-}
-void advise(const std::string& text) {
-  fmt::print("{:<10} -> {}\n", "", text);
-}
-
-void machine() {
-  say("program", fmt::format("espalier {}", core::kVersion));
-  const run::Lanes lanes = run::default_lanes(0);
-  say("machine",
-      fmt::format("{}, {} cores for this process, {}", core::cpu_model(), lanes.cores, core::cpu_capability()));
-  for (const auto& [name, lane] : lanes.by_name) {
-    say("lane", fmt::format("{}: {} at a time, {} thread(s) each, on {}", name, lane.tokens, lane.threads,
-                            lane.devices.empty() ? "cpu" : core::quoted_list(lane.devices)));
+void plugins(const plugin::Registry& registry, const std::vector<plugin::Refused>& refused, Findings& findings) {
+  std::map<std::string, std::vector<std::string>> by_torch;
+  for (const plugin::LoadedPlugin& p : registry.plugins()) {
+    if (p.file.empty()) continue;
+    findings.say("plugin", fmt::format("{} {}, {}", p.name, p.version, p.file.string()));
+    if (p.torch != "none") by_torch[p.torch].push_back(p.name);
   }
-  if (!lanes.why_no_gpu.empty()) say("GPU", lanes.why_no_gpu + ": stages that can use one run in the lane cpu");
+  for (const auto& [version, names] : by_torch) {
+    findings.say("LibTorch", fmt::format("{}, used by {}", version, core::quoted_list(names)));
+  }
+  if (by_torch.empty()) {
+    findings.say("LibTorch", "no plugin uses it: nothing can be trained or attacked by gradients");
+    findings.advise("apt-get install libtorch-dev, and build with cmake -DESPALIER_TORCH=ON");
+  }
+  for (const plugin::Refused& r : refused) {
+    const auto hint = r.why.rfind("; ");
+    findings.say("refused", r.why.substr(0, hint));
+    findings.advise(hint == std::string::npos ? "remove it from the search path" : r.why.substr(hint + 2));
+  }
 }
 
-void blas() {
-  const GemmSpeed speed = measure_gemm();
-  if (!speed.failure.empty()) {
-    say("BLAS", speed.failure);
-    advise("install one: apt-get install libopenblas0-pthread");
+void data_sets(const plugin::Registry& registry, Findings& findings) {
+  const StageSpec* stage = registry.find_stage("data.idx");
+  if (stage == nullptr) {
+    findings.say("data set", "none can be read: there is no stage 'data.idx'");
+    findings.advise("build the plugin 'data', or say where it is with --plugin-path");
     return;
   }
-  say("BLAS", fmt::format("{:.0f} GFLOP/s on one core (float, 512 x 512), {} kernels, {}", speed.gflops,
-                          speed.kernels.empty() ? "unnamed" : speed.kernels, speed.library));
-  const std::string cpu = core::cpu_capability();
-  const char* core_type = std::getenv("OPENBLAS_CORETYPE");
-  if (core::are_older_kernels(speed.kernels, cpu)) {
-    advise(
-        fmt::format("{} kernels do not use what an {} core can do: OPENBLAS_CORETYPE is '{}'; unset it so that "
-                    "espalier chooses",
-                    speed.kernels, cpu, core_type ? core_type : ""));
-  } else if (cpu != "sse2" && !(speed.gflops > kSlowGflops)) {
-    advise(fmt::format("slow for an {} core: install OpenBLAS (apt-get install libopenblas0-pthread)", cpu));
-  }
-}
-
-void plugins(const plugin::Registry& registry, const std::vector<plugin::Refused>& refused) {
-  for (const plugin::LoadedPlugin& p : registry.plugins()) {
-    if (!p.file.empty())
-      say("plugin", fmt::format("{} {}, LibTorch {}, {}", p.name, p.version, p.torch, p.file.string()));
-  }
-  for (const plugin::Refused& r : refused) say("refused", r.why);
-}
-
-void data_sets(const plugin::Registry& registry) {
-  const StageSpec* stage = registry.find_stage("data.idx");
-  if (stage == nullptr) return;
   std::vector<std::string> names;
   for (const ParamSpec& p : stage->params) {
     if (p.name == "name") names = p.choices;
@@ -80,43 +57,70 @@ void data_sets(const plugin::Registry& registry) {
       StageCall call(registry, stage->qualified());
       call.set("name", Value(name));
       call.run();
-      say("data set", name + ": found, checked");
+      findings.say("data set", name + ": found, checked");
     } catch (const Error& e) {
-      say("data set", fmt::format("{}: {}", name, e.what()));
-      if (!e.hint().empty()) advise(e.hint());
+      findings.say("data set", fmt::format("{}: {}", name, e.what()));
+      if (!e.hint().empty()) findings.advise(e.hint());
     }
   }
 }
 
-void store(const core::Path& root) {
+std::string contents_text(const Options& options, const core::Path& root) {
+  Workshop workshop(options, root);
+  std::uint64_t bytes = 0;
+  const auto entries = workshop.store.list();
+  for (const auto& entry : entries) bytes += entry.bytes;
+  return fmt::format("{}, {} in {}", counted(entries.size(), "artifact"), core::bytes_text(static_cast<double>(bytes)),
+                     counted(workshop.runs.ids().size(), "run"));
+}
+
+void store(const Options& options, const core::Path& root, Findings& findings) {
   std::error_code error;
-  const auto space = std::filesystem::space(root.parent_path().empty() ? "." : root.parent_path(), error);
-  const std::string free = error ? "unknown" : core::bytes_text(static_cast<double>(space.available));
   const bool there = std::filesystem::exists(root, error);
-  say("store", fmt::format("'{}'{}, {} free on its disk", root.string(), there ? "" : " (not made yet)", free));
-  if (there) advise("check every digest with: espalier store verify --store " + root.string());
+  core::Path disk = there ? root : std::filesystem::absolute(root).parent_path();
+  while (!std::filesystem::exists(disk, error) && disk.has_relative_path()) disk = disk.parent_path();
+  const auto space = std::filesystem::space(disk, error);
+  const std::string free = error ? "unknown" : core::bytes_text(static_cast<double>(space.available));
+  findings.say("store",
+               fmt::format("'{}'{}, {} free on its disk", root.string(), there ? "" : " (not made yet)", free));
+  if (!error && space.available < kLittleSpace) {
+    findings.advise(
+        "little space: free some, remove what no run needs with 'espalier store gc', or choose another "
+        "store with --store");
+  }
+  if (::access(disk.c_str(), W_OK) != 0) {
+    findings.say("store", fmt::format("'{}' cannot be written to: what is there can be used, nothing new is kept",
+                                      disk.string()));
+    findings.advise("change its permissions, or choose another store with --store");
+  }
+  if (!there) return;
+  findings.say("store", contents_text(options, root) +
+                            "; whether all of it is whole tells: espalier store verify --store " + root.string());
 }
 
 /// That the store is not clear is a finding like others.
-void store(const Options& options) {
+void store(const Options& options, Findings& findings) {
   try {
-    store(store_nearby(options));
+    store(options, store_nearby(options), findings);
   } catch (const Error& e) {
-    say("store", e.what());
-    advise(e.hint());
+    findings.say("store", e.what());
+    findings.advise(e.hint());
   }
 }
 
 }  // namespace
 
 int doctor_command(const Options& options) {
-  machine();
-  blas();
+  Findings findings;
+  examine_machine(findings);
   plugin::Registry registry;
   const auto refused = plugin::load_plugins(plugin::search_path(options.plugin_path), registry);
-  plugins(registry, refused);
-  data_sets(registry);
-  store(options);
+  plugins(registry, refused, findings);
+  data_sets(registry, findings);
+  store(options, findings);
+  fmt::print("{}\n", findings.advice() == 0
+                         ? "all is as it should be"
+                         : counted(static_cast<std::size_t>(findings.advice()), "thing") + " to do, see '->' above");
   return kOk;
 }
 

@@ -48,6 +48,7 @@ GemmSpeed measure_gemm() {
     return speed;
   }
   speed.library = blas.file;
+  speed.version = blas.version;
   if (auto core = reinterpret_cast<char* (*)()>(dlsym(blas.library, "openblas_get_corename"))) speed.kernels = core();
   speed.gflops = best_gflops(sgemm);
   return speed;

@@ -9,6 +9,7 @@ namespace espalier::cli {
 struct GemmSpeed {
   double gflops = 0;    ///< of a 512 x 512 x 512 product, best of several
   std::string library;  ///< the file it came from
+  std::string version;  ///< what it says of itself
   std::string kernels;  ///< what OpenBLAS says of the kernels it picked; empty for another BLAS
   std::string failure;  ///< why nothing could be measured; empty when it could
 };

@@ -99,7 +99,9 @@ int schema_command(const Options& options) {
 }
 
 int new_plugin_command(const Options& options) {
-  fmt::print("{}", plugin::scaffold_plugin(options.folder));
+  const Shelf shelf(options);
+  if (shelf.complain()) return kBadRequest;
+  fmt::print("{}", plugin::scaffold_plugin(options.folder, shelf.registry));
   return kOk;
 }
 

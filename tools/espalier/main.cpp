@@ -123,6 +123,7 @@ void add_reference_commands(CLI::App& app, Options& o, Command& chosen) {
   fresh->require_subcommand(1);
   CLI::App* plugin = add(*fresh, "plugin", "a plugin that builds and passes its own test", new_plugin_command, chosen);
   plugin->add_option("DIR", o.folder, "a new folder; its name becomes the plugin's")->required()->option_text(" ");
+  add_plugin_path(*plugin, o);
 }
 
 void add_record_commands(CLI::App& app, Options& o, Command& chosen) {
@@ -190,6 +191,17 @@ std::string command_used(const CLI::App& app) {
   return out;
 }
 
+void add_seat(CLI::App& command, Options& o) {
+  command.add_option("--device", o.device, "auto, cpu, cuda, cuda:N; or torch-cpu: crown's way on GPUs, on the CPU")
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            const bool known = name == "auto" || name == "cpu" || name == "torch-cpu" || name == "cuda";
+            return known || name.starts_with("cuda:") ? std::string() : "there is no kind of device '" + name + "'";
+          },
+          "DEVICE"));
+  command.add_option("--threads", o.threads, "processor threads (default: one a core)")->check(CLI::Range(1, 4096));
+}
+
 void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* verify = add(app, "verify", "one verification question, no pipeline", verify_command, chosen);
   verify->add_option("model", o.model, "the network, an ONNX file, plain or gzipped")
@@ -203,14 +215,7 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
       ->type_name("SECONDS");
   verify->add_option("--verifier", o.verifier, "the plugin whose stage 'property' is asked (default: crown)")
       ->type_name("PLUGIN");
-  verify->add_option("--device", o.device, "auto, cpu, cuda, cuda:N, or torch-cpu: what a GPU does, on the CPU")
-      ->check(CLI::Validator(
-          [](const std::string& name) {
-            const bool known = name == "auto" || name == "cpu" || name == "torch-cpu" || name == "cuda";
-            return known || name.starts_with("cuda:") ? std::string() : "there is no kind of device '" + name + "'";
-          },
-          "DEVICE"));
-  verify->add_option("--threads", o.threads, "processor threads (default: one a core)")->check(CLI::Range(1, 4096));
+  add_seat(*verify, o);
   verify->add_option("--memory-mib", o.memory_mib, "MiB that open parts of the search may take")
       ->check(CLI::Range(1, 1 << 24))
       ->type_name("MIB");
@@ -218,6 +223,30 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
   verify->add_option("--witness", o.witness, "file to write the counterexample to")->type_name("FILE");
   verify->add_option("--proof", o.proof, "file to write a proof to, where the verifier makes one")->type_name("FILE");
   add_plugin_path(*verify, o);
+}
+
+void add_attack_command(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* attack = add(app, "attack", "attack a network on test images, no pipeline", attack_command, chosen);
+  attack->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+      ->required()
+      ->type_name("MODEL");
+  add_choice(*attack, "--attack", o.attack, "which (default: pgd)", {"pgd", "fgsm"});
+  attack->add_option("--data", o.data, "the data set whose test images are attacked (default: fashion-mnist)")
+      ->type_name("NAME");
+  attack->add_option("--epsilon", o.epsilon, "L-infinity radius, of pixels from 0 to 1 (default: 0.1)")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("RADIUS");
+  attack->add_option("--images", o.images, "how many, from the first on; 0 for all (default: 100)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->type_name("N");
+  attack->add_option("--target", o.target, "the class to reach (default: any but the image's own)")
+      ->expected(1)
+      ->type_name("CLASS");
+  add_seat(*attack, o);
+  attack->add_flag("--json", o.json, "one JSON object on stdout in place of the table, nothing else there");
+  attack->add_option("-o,--output", o.output, "file to write what was found to, as an artifact (.h5)")
+      ->type_name("FILE");
+  add_plugin_path(*attack, o);
 }
 
 void add_model_commands(CLI::App& app, Options& o, Command& chosen) {
@@ -270,6 +299,7 @@ int main_guarded(int argc, char** argv) {
   add_store_commands(app, options, chosen);
   add_verify_command(app, options, chosen);
   add_reference_commands(app, options, chosen);
+  add_attack_command(app, options, chosen);
   add_model_commands(app, options, chosen);
   add_hidden_commands(app, options, chosen);
   app.footer(footer_text());  // last: commands that are added later take it over

@@ -3,48 +3,13 @@
 #include <fmt/format.h>
 
 #include <espalier/error.hpp>
-#include <espalier/network.hpp>
 
-#include "artifact/hdf5_image.hpp"
-#include "core/disk.hpp"
-#include "core/machine.hpp"
 #include "exchange/onnx.hpp"
+#include "model_file.hpp"
 #include "options.hpp"
 
 namespace espalier::cli {
 namespace {
-
-Network read_artifact(const core::Path& file) {
-  core::RealDisk disk;
-  const auto bytes = disk.read(file);
-  if (!bytes) throw Error(Code::missing, fmt::format("there is no file '{}'", file.string()));
-  const artifact::Image image = artifact::read_image(*bytes, file.string());
-  if (image.header.kind != Network::kKind) {
-    throw Error(Code::request, fmt::format("'{}' holds a {}, not a network", file.string(), image.header.kind));
-  }
-  if (image.header.format != Network::kFormat) {
-    throw Error(Code::unsupported, fmt::format("'{}' has format {} of networks, this program reads {}", file.string(),
-                                               image.header.format, Network::kFormat));
-  }
-  return Network::from_fields(image.fields);
-}
-
-Network read_model(const core::Path& file) {
-  if (!core::RealDisk().stat(file)) {
-    throw Error(Code::request, fmt::format("there is no file '{}'", file.string()),
-                "give an ONNX file, gzipped or not, or a network of a store (.h5)");
-  }
-  return file.extension() == ".h5" ? read_artifact(file) : exchange::read_onnx(file);
-}
-
-std::string artifact_bytes(const Network& network) {
-  const Fields fields = network.to_fields();
-  return artifact::write_image({.kind = std::string(Network::kKind),
-                                .format = Network::kFormat,
-                                .digest = fields.digest(Network::kKind, Network::kFormat),
-                                .writer = fmt::format("espalier {}", core::kVersion)},
-                               fields);
-}
 
 /// Weights and biases, and whatever else is a number of the network.
 std::int64_t parameters_of(const Op& op) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,8 @@ struct Options {
   std::string stage;               ///< list
   bool list_plugins = false;       ///< list --plugins
   bool markdown = false;           ///< list --markdown
-  std::string output;              ///< schema -o, graph -o, convert IN OUT
-  std::string model;               ///< info MODEL, convert IN
+  std::string output;              ///< schema -o, graph -o, attack -o, convert IN OUT
+  std::string model;               ///< verify MODEL, attack MODEL, info MODEL, convert IN
   std::string artifact;            ///< show
   std::string run;                 ///< runs ID
   std::vector<std::string> runs;   ///< diff RUN RUN, store export RUN...
@@ -49,6 +50,13 @@ struct Options {
   int memory_mib = 0;           ///< 0: the verifier's default
   std::string witness;          ///< --witness FILE
   std::string proof;            ///< --proof FILE
+
+  // attack
+  std::string attack = "pgd";          ///< a stage of the plugin `attack`
+  std::string data = "fashion-mnist";  ///< a set of the catalogue
+  double epsilon = 0.1;
+  std::int64_t images = 100;         ///< 0: all
+  std::vector<std::int64_t> target;  ///< none or one
 };
 
 /// Exit codes users and scripts rely on.
@@ -75,6 +83,7 @@ int store_import_command(const Options& options);
 int doctor_command(const Options& options);
 int new_plugin_command(const Options& options);
 int verify_command(const Options& options);
+int attack_command(const Options& options);
 int info_command(const Options& options);
 int convert_command(const Options& options);
 

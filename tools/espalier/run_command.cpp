@@ -46,7 +46,8 @@ Digest state_of(const pipeline::Plan& plan, const std::vector<std::optional<Dige
 /// Up to so many nodes are named with their reason before a run; `explain` tells about all.
 constexpr int kReasonsShown = 8;
 
-/// Of nodes that have a result already: what never ran needs no reason.
+/// Of nodes that have a result already, under this name or for another value of an axis: what never ran needs no
+/// reason.
 void say_why(Session& session, const run::Resolution& resolution, const Options& options) {
   if (options.progress == "none" || options.progress == "json") return;
   const auto& before = session.last_run();
@@ -54,12 +55,14 @@ void say_why(Session& session, const run::Resolution& resolution, const Options&
   int shown = 0;
   int left = 0;
   for (std::size_t i = 0; i < resolution.state.size(); ++i) {
-    if (resolution.state[i] != run::Known::will_run || !before->keys.contains(session.plan.nodes()[i].name)) continue;
+    const auto node = static_cast<int>(i);
+    if (resolution.state[i] != run::Known::will_run) continue;
+    if (!before->keys.contains(session.plan.nodes()[i].name) && !session.former(node)) continue;
     if (shown == kReasonsShown) {
       ++left;
       continue;
     }
-    fmt::print(stderr, "{}", why(session, resolution, static_cast<int>(i)));
+    fmt::print(stderr, "{}", why(session, resolution, node));
     ++shown;
   }
   if (left > 0) fmt::print(stderr, "and {} more, see: espalier explain {}\n", left, options.pipeline);

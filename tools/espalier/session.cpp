@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -153,13 +154,27 @@ const std::optional<cache::RunRecord>& Session::last_run() {
   return last_run_;
 }
 
-std::optional<cache::Ingredients> Session::last_ingredients(int node) {
+std::optional<cache::Ingredients> Session::last_ingredients(const std::string& name) {
   if (!last_run()) return std::nullopt;
-  const auto key = last_run()->keys.find(plan.nodes()[static_cast<std::size_t>(node)].name);
+  const auto key = last_run()->keys.find(name);
   if (key == last_run()->keys.end()) return std::nullopt;
   const auto digest = Digest::from_hex(key->second);
   const auto action = digest ? workshop.store.action(*digest) : std::nullopt;
   return action ? std::optional(action->ingredients) : std::nullopt;
+}
+
+std::optional<cache::AxisHistory::Former> Session::former(int node) {
+  const pipeline::PlanNode& wanted = plan.nodes()[static_cast<std::size_t>(node)];
+  // A run that was cut off does not tell which values its nodes had that never came to be.
+  const bool is_whole = last_run() && (last_run()->outcome == "ok" || last_run()->outcome == "failed");
+  if (!is_whole || last_run()->keys.contains(wanted.name)) return std::nullopt;
+  if (!axis_history_) {
+    std::set<std::string> names;
+    for (const auto& [name, key] : last_run()->keys) names.insert(name);
+    for (const auto& [name, message] : last_run()->failures) names.insert(name);
+    axis_history_.emplace(document.axes(), std::move(names));
+  }
+  return axis_history_->former(wanted);
 }
 
 namespace {
@@ -200,6 +215,30 @@ std::string place_text(const Span& span) {
 
 }  // namespace
 
+namespace {
+
+std::string axis_text(const Session& session, const cache::AxisHistory::Former& former) {
+  std::string text;
+  for (const auto& change : former.changes) {
+    const auto& axes = session.document.axes();
+    const auto axis = std::ranges::find(axes, change.axis, &pipeline::Axis::name);
+    text += fmt::format("  {}{}\n", change.text, axis == axes.end() ? "" : place_text(axis->span));
+  }
+  return text;
+}
+
+std::string differences_text(const Session& session, int node, const cache::Ingredients& then,
+                             const cache::Ingredients& now) {
+  std::string text;
+  for (const cache::Reason& reason : cache::differences(then, now)) {
+    const Span place = reason.parameter.empty() ? Span{} : session.plan.place_of(node, reason.parameter);
+    text += fmt::format("  {}{}\n", reason.text, place_text(place));
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string why(Session& session, const run::Resolution& resolution, int node) {
   const auto i = static_cast<std::size_t>(node);
   if (resolution.state[i] == run::Known::hit) return hit_text(session, resolution, node);
@@ -207,24 +246,22 @@ std::string why(Session& session, const run::Resolution& resolution, int node) {
   std::string text = fmt::format("{} will run:\n", session.plan.nodes()[i].name);
   const bool forced = i < session.run_options.force.size() && session.run_options.force[i];
   if (forced) return text + "  --force names it\n";
-  const auto then = session.last_ingredients(node);
   if (const auto problem = resolution.problems.find(node); problem != resolution.problems.end()) {
     const Error& error = problem->second;
     return text + fmt::format("  {}\n{}", error.what(), error.hint().empty() ? "" : "    " + error.hint() + "\n");
   }
-  if (!then) return text + "  there is no earlier result of a node of this name in this store\n";
-  if (*then == *resolution.ingredients[i]) {
-    if (!session.workshop.store.lookup(*resolution.keys[i])) {
-      return text + "  nothing changed, but its result is no longer in the store\n";
-    }
-    return text + (session.run_options.retry_timeout ? "  --retry timeout, and it holds verdicts 'timeout'\n"
-                                                     : "  --retry failed, and it holds verdicts 'error'\n");
+  const auto former = session.former(node);
+  if (former) text += axis_text(session, *former);
+  const auto then = session.last_ingredients(former && former->name ? *former->name : session.plan.nodes()[i].name);
+  if (!then) return former ? text : text + "  there is no earlier result of a node of this name in this store\n";
+  if (*then != *resolution.ingredients[i]) {
+    return text + differences_text(session, node, *then, *resolution.ingredients[i]);
   }
-  for (const cache::Reason& reason : cache::differences(*then, *resolution.ingredients[i])) {
-    const Span place = reason.parameter.empty() ? Span{} : session.plan.place_of(node, reason.parameter);
-    text += fmt::format("  {}{}\n", reason.text, place_text(place));
+  if (!session.workshop.store.lookup(*resolution.keys[i])) {
+    return text + "  nothing changed, but its result is no longer in the store\n";
   }
-  return text;
+  return text + (session.run_options.retry_timeout ? "  --retry timeout, and it holds verdicts 'timeout'\n"
+                                                   : "  --retry failed, and it holds verdicts 'error'\n");
 }
 
 }  // namespace espalier::cli

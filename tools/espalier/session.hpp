@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/axis_history.hpp"
 #include "cache/fingerprint.hpp"
 #include "cache/run_log.hpp"
 #include "cache/store.hpp"
@@ -57,13 +58,16 @@ class Session {
   run::Resolution resolve();
   /// The newest run of the pipeline, read when it is first asked for.
   const std::optional<cache::RunRecord>& last_run();
-  /// The ingredients a node's result had the last time the pipeline ran, if that is known.
-  std::optional<cache::Ingredients> last_ingredients(int node);
+  /// The ingredients that the result of that name had the last time the pipeline ran, if that is known.
+  std::optional<cache::Ingredients> last_ingredients(const std::string& name);
+  /// What a node without a result was the last time the pipeline ran, when only values of its axes are others.
+  std::optional<cache::AxisHistory::Former> former(int node);
 
  private:
   Session(const Options& options, const core::Path& folder);
   std::optional<cache::RunRecord> last_run_;
   bool last_run_read_ = false;
+  std::optional<cache::AxisHistory> axis_history_;
 };
 
 /// "prune.neurons.np will run:" and the reasons, each with its place when a parameter is the reason.

@@ -15,6 +15,11 @@
 
 namespace espalier::cli {
 
+struct Options;
+
+/// Threads and device as the command line wants them. Throws Error(request) for a device that is not here.
+run::Seat seat_for(const StageSpec& stage, const Options& options);
+
 /// One stage run on its own, in this process: no pipeline, no store, no keys. Also the stage's Context.
 class StageCall final : public Context {
  public:
@@ -38,6 +43,12 @@ class StageCall final : public Context {
     const auto it = outputs_.find(port);
     if (it == outputs_.end() || it->second->kind() != T::kKind) return nullptr;
     return std::static_pointer_cast<const T>(it->second);
+  }
+
+  /// An output of any kind; null when the stage has none of that name.
+  ArtifactPtr artifact(std::string_view port) const {
+    const auto it = outputs_.find(port);
+    return it == outputs_.end() ? nullptr : it->second;
   }
 
   const std::vector<Gathered>& all(std::string_view port) override;

@@ -14,6 +14,8 @@
 
 #include <unistd.h>
 
+#include "core/descendants.hpp"
+
 namespace espalier::cli {
 namespace {
 
@@ -82,6 +84,7 @@ void TimeLimit::watch() {
   if (is_claimed_) return;
   give_up_();  // under the lock: nobody else can claim the last word
   std::fflush(stdout);
+  core::kill_descendants();
   std::_Exit(0);  // the work's threads are still at it
 }
 

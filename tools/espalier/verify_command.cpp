@@ -13,8 +13,9 @@
 #include <espalier/property.hpp>
 #include <espalier/results.hpp>
 
+#include "artifact/hdf5_image.hpp"
 #include "core/disk.hpp"
-#include "core/text.hpp"
+#include "core/machine.hpp"
 #include "exchange/onnx.hpp"
 #include "exchange/vnnlib.hpp"
 #include "plugin/loader.hpp"
@@ -59,29 +60,6 @@ void require_time_limit(double timeout_s) {
   if (timeout_s >= 0 && timeout_s <= kLongest_s) return;
   throw Error(Code::request, fmt::format("a time limit of {} s", timeout_s),
               fmt::format("give a number of seconds from 0 to {}", kLongest_s));
-}
-
-run::Seat seat_for(const StageSpec& stage, const Options& options) {
-  const run::Lanes lanes = run::default_lanes(0);
-  run::Seat seat{.threads = options.threads > 0 ? options.threads : lanes.cores};
-  if (!options.device.starts_with("cuda") && options.device != "auto") {
-    seat.device = options.device;
-    return seat;
-  }
-  const auto gpu = lanes.by_name.find("gpu");
-  if (gpu == lanes.by_name.end()) {
-    if (options.device == "auto") return seat;
-    throw Error(Code::request, fmt::format("device '{}' cannot be used: {}", options.device, lanes.why_no_gpu),
-                "the devices here are: auto, cpu");
-  }
-  const std::vector<std::string>& devices = gpu->second.devices;
-  const std::string wanted = options.device == "auto" || options.device == "cuda" ? devices.front() : options.device;
-  if (std::ranges::find(devices, wanted) == devices.end()) {
-    throw Error(Code::request, fmt::format("there is no device '{}'", wanted),
-                fmt::format("the devices here are: auto, cpu, {}", core::quoted_list(devices)));
-  }
-  if (options.device != "auto" || stage.uses_device) seat.device = wanted;
-  return seat;
 }
 
 Question read_question(const Options& options) {
@@ -155,21 +133,21 @@ class Verification {
     }
     StageCall call(registry, options_.verifier + ".property");
     const run::Seat seat = seat_for(call.stage(), options_);
-    answer_.device = seat.device;
+    answer_.device = options_.device == "torch-cpu" ? options_.device : seat.device;
     answer_.threads = seat.threads;
     const Question question = read_question(options_);
     is_read_ = true;
     if (limit_.expired()) return give_up();
     call.sit(seat);
-    return ask(call, question);
+    return ask(registry, call, question);
   }
 
-  int ask(StageCall& call, const Question& question) {
+  int ask(const plugin::Registry& registry, StageCall& call, const Question& question) {
     call.give("network", question.network);
     call.give("property", question.property);
     call.set("budget_s", std::max(limit_.remaining_s() - kReserve_s, limit_.remaining_s() / 2));
     if (call.has_param("started_s_ago")) call.set("started_s_ago", limit_.elapsed_s());
-    if (!options_.proof.empty()) call.set("proof", options_.proof);
+    if (!options_.proof.empty()) ask_for_proof(call);
     // What only the verifier knows is its own parameter, which it may not have.
     const bool is_own = !options_.device.starts_with("cuda") && options_.device != "cpu";
     if (options_.device != "auto" && (call.has_param("device") || is_own)) call.set("device", options_.device);
@@ -182,7 +160,32 @@ class Verification {
     const Verdicts checked = with_checked_witnesses(*verdicts, *question.network, *question.property);
     take_verdict(checked, *question.network, answer_);
     if (const auto metrics = call.result<Metrics>("metrics")) take_metrics(*metrics, answer_);
+    if (!options_.proof.empty() && answer_.result == "unsat") write_proof(registry, call);
     return answer_.result == "error" ? kFailed : kOk;
+  }
+
+  void ask_for_proof(StageCall& call) const {
+    if (!call.has_param("keep_proof")) {
+      throw Error(Code::request, fmt::format("verifier '{}' makes no proofs", options_.verifier),
+                  "leave --proof out, or use --verifier crown");
+    }
+    call.set("keep_proof", true);
+  }
+
+  void write_proof(const plugin::Registry& registry, const StageCall& call) const {
+    const ArtifactPtr proof = call.artifact("proof");
+    const KindSpec* kind = proof != nullptr ? registry.find_kind(proof->kind()) : nullptr;
+    if (kind == nullptr) throw Error(Code::internal, fmt::format("'{}' gave no proof", call.stage().qualified()));
+    const Fields fields = kind->encode(*proof);
+    if (fields.tensor("scopes/box").empty()) {  // the verdict stands all the same
+      fmt::print(stderr, "espalier: '{}' is not written: {}\n", options_.proof, answer_.message);
+      return;
+    }
+    const artifact::ImageHeader header{.kind = kind->name,
+                                       .format = kind->format,
+                                       .digest = fields.digest(kind->name, kind->format),
+                                       .writer = fmt::format("espalier {}", core::kVersion)};
+    core::RealDisk().write_atomically(options_.proof, artifact::write_image(header, fields));
   }
 
   int give_up() {

@@ -17,7 +17,7 @@
 #include <cstddef>
 
 /// Bump when the layout or meaning of anything in include/espalier changes.
-#define ESPALIER_ABI_VERSION 2
+#define ESPALIER_ABI_VERSION 3
 
 #if defined(_WIN32)
 #error "Espalier supports ELF platforms only"

@@ -116,12 +116,15 @@ class ESPALIER_API Verdicts : public Artifact {
   std::vector<Row> rows;
   Tensor witnesses;  ///< f32, or f64 where no floats are witnesses [k, ...input shape]
   std::vector<std::int64_t> witness_rows;
+  /// What the solver tells of its work ("integer_variables", say), an entry a row; NaN where there is nothing to tell.
+  std::map<std::string, std::vector<double>, std::less<>> numbers;
 
   std::string_view kind() const override { return kKind; }
   Fields to_fields() const;
   static Verdicts from_fields(const Fields& fields);
   std::array<std::int64_t, kVerdictCount> counts() const;
-  /// The parts one after the other. Needs: at least one; all from one solver with one budget.
+  /// The parts one after the other; NaN for numbers that a part does not have. Needs: at least one; all from one solver
+  /// with one budget.
   static Verdicts merge(std::span<const Verdicts* const> parts);
 };
 
