@@ -83,7 +83,7 @@ struct Bench {
     origin.torch = torch;
     for (const std::string& fault : registry.add(measuring_plugin(revision), origin)) FAIL(fault);
     around.machine = {{"cpu", "avx2"}};
-    around.lane = [this](const StageSpec&) { return std::pair{threads, device}; };
+    around.lane = [this](const pipeline::PlanNode&) { return std::pair{threads, device}; };
     around.file_digest = [this](const std::string& path) {
       return digest_of(files.at(std::filesystem::path(path).filename().string()));
     };

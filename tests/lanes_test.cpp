@@ -63,6 +63,61 @@ TEST_CASE("default lanes: as many tokens as asked for, else one a core") {
   CHECK(lanes.by_name.at("cpu").threads == 1);
 }
 
+TEST_CASE("devices share half of the cores, and the lane `cpu` has the rest") {
+  const auto lanes = [](int cores, int jobs, int gpus) {
+    return lanes_for(cores, jobs, usable_gpus({}, std::nullopt, std::to_string(gpus), false));
+  };
+  const Lanes big = lanes(16, 0, 2);
+  CHECK(big.by_name.at("gpu").tokens == 2);
+  CHECK(big.by_name.at("gpu").threads == 4);
+  CHECK(big.by_name.at("gpu").devices == std::vector<std::string>{"cuda:0", "cuda:1"});
+  CHECK(big.by_name.at("cpu").tokens == 8);
+  CHECK(lanes(16, 5, 2).by_name.at("cpu").tokens == 5);
+  const Lanes small = lanes(1, 0, 1);
+  CHECK(small.by_name.at("gpu").threads == 1);
+  CHECK(small.by_name.at("cpu").tokens == 1);
+  const Lanes none = lanes(4, 0, 0);
+  CHECK(!none.by_name.contains("gpu"));
+  CHECK(none.by_name.at("cpu").tokens == 4);
+  CHECK(none.why_no_gpu == "ESPALIER_GPUS is 0");
+}
+
+TEST_CASE("why there is no GPU to run on is said, and a number of them in the environment counts") {
+  const std::vector<std::string> dev{"nvidia0", "nvidia1"};
+  CHECK(usable_gpus(dev, std::nullopt, std::nullopt, true).devices.size() == 2);
+  CHECK(usable_gpus(dev, "1", std::nullopt, true).devices.size() == 1);
+  CHECK(usable_gpus(dev, "", std::nullopt, true).why_none == "CUDA_VISIBLE_DEVICES is ''");
+  CHECK(usable_gpus(dev, std::nullopt, std::nullopt, false).why_none ==
+        "the LibTorch that Espalier was built with has no CUDA");
+  CHECK(usable_gpus({}, std::nullopt, std::nullopt, true).why_none == "there is no GPU here");
+  CHECK(usable_gpus(dev, std::nullopt, "3", false).devices.size() == 3);
+  CHECK(usable_gpus(dev, std::nullopt, "0", true).devices.empty());
+  CHECK_THROWS_AS(usable_gpus(dev, std::nullopt, "many", true), Error);
+}
+
+TEST_CASE("a stage that uses a device runs in `gpu` unless it or its node says otherwise") {
+  const Lanes with = lanes_for(4, 0, {{"cuda:0"}, ""});
+  const Lanes without = lanes_for(4, 0, {{}, "there is no GPU here"});
+  StageSpec stage;
+  CHECK(with.of(stage).name == "cpu");
+  stage.uses_device = true;
+  CHECK(with.of(stage).name == "gpu");
+  CHECK(without.of(stage).name == "cpu");
+  CHECK(with.of(stage, "cuda:1").name == "gpu");
+  CHECK(with.of(stage, "cpu").name == "cpu");
+  CHECK(with.of(stage, "torch-cpu").name == "cpu");
+  pipeline::PlanNode node;
+  node.stage = &stage;
+  node.params = {{"device", Value("cpu")}};
+  CHECK(with.of(node).name == "cpu");
+  node.params.insert_or_assign("device", Value("cuda"));
+  CHECK(with.of(node).name == "gpu");
+  node.params.clear();
+  CHECK(with.of(node).name == "gpu");
+  stage.lane = "solver";
+  CHECK(with.of(stage).name == "cpu");
+}
+
 TEST_CASE("a stage runs in the lane it names, and in `cpu` when there is none of that name") {
   Lanes lanes;
   lanes.by_name["cpu"] = {.name = "cpu", .tokens = 2};

@@ -2,7 +2,9 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <mutex>
 #include <random>
+#include <set>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -265,6 +267,25 @@ TEST_CASE("a token's threads and device reach the stage") {
                             }}});
   bench.run();
   CHECK(seen == "cuda:0 3");
+}
+
+TEST_CASE("nodes that run at once on two GPUs have one each") {
+  RunBench bench("[lab.other.a]\nid = 1\n[lab.other.b]\nid = 2\n");
+  bench.lanes = lanes_for(4, 0, usable_gpus({}, std::nullopt, "2", false));
+  std::mutex mutex;
+  std::set<std::string> devices;
+  Gate both_inside;
+  bench.add(lab_plugin(), {{"other", [&](const ParamValues& params, Context& ctx) {
+                              {
+                                const std::lock_guard lock(mutex);
+                                devices.insert(std::string(ctx.device()));
+                                if (devices.size() == 2) both_inside.open();
+                              }
+                              CHECK(both_inside.wait());
+                              ctx.out("out", Num::with(static_cast<double>(id_of(params))));
+                            }}});
+  bench.run();
+  CHECK(devices == std::set<std::string>{"cuda:0", "cuda:1"});
 }
 
 TEST_CASE("a stopped run keeps what is finished, ends what runs and starts nothing") {

@@ -94,10 +94,11 @@ std::string device_kind(const std::string& device) {
   return device.substr(0, device.find(':'));
 }
 
-void add_machine(const StageSpec& stage, const plugin::Registry& registry, const Surroundings& surroundings,
+void add_machine(const PlanNode& node, const plugin::Registry& registry, const Surroundings& surroundings,
                  Ingredients& out) {
+  const StageSpec& stage = *node.stage;
   if (stage.repeatable == Repeatable::exactly) return;
-  const auto [threads, device] = surroundings.lane(stage);
+  const auto [threads, device] = surroundings.lane(node);
   if (stage.repeatable == Repeatable::same_machine) {
     out.machine = surroundings.machine;
     const std::string& torch = registry.origin(stage).torch;
@@ -137,7 +138,7 @@ Ingredients ingredients_of(const pipeline::Plan& plan, int node, const plugin::R
   out.revision = subject.stage->revision;
   add_params(subject, surroundings, out);
   add_inputs(subject, contents, out);
-  add_machine(*subject.stage, registry, surroundings, out);
+  add_machine(subject, registry, surroundings, out);
   if (surroundings.trust_binary) out.binary = registry.origin(*subject.stage).file_digest;
   return out;
 }

@@ -40,8 +40,8 @@ struct Surroundings {
   std::map<std::string, std::string> machine;  ///< cpu capability, ...: without threads and device
   std::function<std::string()> blas{};         ///< which one LibTorch gets, and its version; asked only when it counts
   bool trust_binary = false;
-  /// Threads and device of the lane a stage would run in.
-  std::function<std::pair<int, std::string>(const StageSpec&)> lane;
+  /// Threads and device of the lane a node would run in.
+  std::function<std::pair<int, std::string>(const pipeline::PlanNode&)> lane;
   /// Digest of a file's bytes; remembers by path, size and mtime within a run. Throws Error(missing).
   std::function<Digest(const std::string& path)> file_digest;
 };

@@ -16,7 +16,7 @@ struct Mean {
 double shortest_schedule(const pipeline::Plan& plan, const std::vector<double>& work, const std::vector<double>& paths,
                          const Lanes& lanes) {
   std::map<std::string, double> by_lane;
-  for (std::size_t i = 0; i < work.size(); ++i) by_lane[lanes.of(*plan.nodes()[i].stage).name] += work[i];
+  for (std::size_t i = 0; i < work.size(); ++i) by_lane[lanes.of(plan.nodes()[i]).name] += work[i];
   double longest = paths.empty() ? 0 : *std::max_element(paths.begin(), paths.end());
   for (const auto& [name, sum] : by_lane) longest = std::max(longest, sum / lanes.by_name.at(name).tokens);
   return longest;

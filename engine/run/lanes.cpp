@@ -10,9 +10,12 @@
 #include <sstream>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sched.h>
+
+#include <espalier/error.hpp>
 
 namespace espalier::run {
 namespace {
@@ -106,9 +109,16 @@ std::vector<std::string> numbered_devices(int count) {
 
 }  // namespace
 
-const Lane& Lanes::of(const StageSpec& stage) const {
-  const auto lane = by_name.find(stage.lane);
+const Lane& Lanes::of(const StageSpec& stage, std::string_view device) const {
+  const bool wants_gpu = stage.uses_device && stage.lane == "cpu" && (device == "auto" || device.starts_with("cuda"));
+  const auto lane = by_name.find(wants_gpu ? "gpu" : stage.lane);
   return lane == by_name.end() ? by_name.at("cpu") : lane->second;
+}
+
+const Lane& Lanes::of(const pipeline::PlanNode& node) const {
+  const auto device = node.params.find("device");
+  const bool says = device != node.params.end() && device->second.type() == ValueType::text;
+  return says ? of(*node.stage, device->second.as<std::string>()) : of(*node.stage);
 }
 
 Seat seat_of(const Lane& lane, int token) {
@@ -157,15 +167,46 @@ std::vector<std::string> cuda_devices(const std::vector<std::string>& dev_names,
   return numbered_devices(shown);
 }
 
-Lanes default_lanes(int jobs) {
-  Lanes lanes{.cores = available_cores()};
-  const int tokens = jobs > 0 ? jobs : lanes.cores;
+Gpus usable_gpus(const std::vector<std::string>& dev_names, const std::optional<std::string>& visible,
+                 const std::optional<std::string>& wanted, bool torch_has_cuda) {
+  if (wanted) {
+    const int count = number(*wanted).value_or(-1);
+    if (count < 0) {
+      throw Error(Code::request, fmt::format("ESPALIER_GPUS is '{}'", *wanted),
+                  "set it to a number of GPUs, 0 for none");
+    }
+    return {numbered_devices(count), count == 0 ? "ESPALIER_GPUS is 0" : ""};
+  }
+  const auto present = cuda_devices(dev_names, std::nullopt);
+  const auto shown = cuda_devices(dev_names, visible);
+  if (present.empty()) return {{}, "there is no GPU here"};
+  if (shown.empty()) return {{}, fmt::format("CUDA_VISIBLE_DEVICES is '{}'", *visible)};
+  if (!torch_has_cuda) return {{}, "the LibTorch that Espalier was built with has no CUDA"};
+  return {shown, ""};
+}
+
+Lanes lanes_for(int cores, int jobs, Gpus gpus) {
+  Lanes lanes{.cores = cores};
+  const int count = static_cast<int>(gpus.devices.size());
+  const int threads = count == 0 ? 0 : std::max(1, cores / (2 * count));
+  const int tokens = jobs > 0 ? jobs : std::max(1, cores - count * threads);
   lanes.by_name["cpu"] = {.name = "cpu", .tokens = tokens};
-  const auto devices = cuda_devices(names_in("/dev"), environment("CUDA_VISIBLE_DEVICES"));
-  if (!devices.empty()) {
-    lanes.by_name["gpu"] = {.name = "gpu", .tokens = static_cast<int>(devices.size()), .devices = devices};
+  lanes.why_no_gpu = std::move(gpus.why_none);
+  if (count > 0) {
+    lanes.by_name["gpu"] = {.name = "gpu", .tokens = count, .threads = threads, .devices = std::move(gpus.devices)};
   }
   return lanes;
+}
+
+Lanes default_lanes(int jobs) {
+#ifdef ESPALIER_TORCH_CUDA
+  constexpr bool kTorchHasCuda = true;
+#else
+  constexpr bool kTorchHasCuda = false;
+#endif
+  return lanes_for(
+      available_cores(), jobs,
+      usable_gpus(names_in("/dev"), environment("CUDA_VISIBLE_DEVICES"), environment("ESPALIER_GPUS"), kTorchHasCuda));
 }
 
 }  // namespace espalier::run

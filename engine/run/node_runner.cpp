@@ -122,7 +122,7 @@ ArtifactPool::Remade NodeRunner::make_again(int node) {
   NodeLog log(setup_, node);
   try {
     board_.compute_key(node);
-    const Seat seat = seat_of(setup_.lanes.of(*what.stage), 0);
+    const Seat seat = seat_of(setup_.lanes.of(what), 0);
     Made made = make(node, seat, log);
     std::vector<Digest> contents = record(node, seat, made);
     return {.artifacts = std::move(made.artifacts), .contents = std::move(contents)};

@@ -116,7 +116,7 @@ class Flow {
   void start(int node) {
     const Ledger::Ready ready = ledger_.becomes_ready(node);
     if (ready.must_run) {
-      const Lane& lane = setup_.lanes.of(*setup_.node(node).stage);
+      const Lane& lane = setup_.lanes.of(setup_.node(node));
       lanes_.at(lane.name).ready.try_put({node, priority_[static_cast<std::size_t>(node)]});
     }
     // As tasks: a chain of hits must not become a chain of calls.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread settings of a stage and the way of tensors to LibTorch and back.
 
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -48,6 +49,8 @@ at::Device require_device(std::string_view name) {
 void require_repeatable_arithmetic() {
   static std::once_flag once;
   std::call_once(once, [] {
+    // Without it cuBLAS is not deterministic, and LibTorch refuses to use it.
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     at::globalContext().setBenchmarkCuDNN(false);
     at::globalContext().setAllowTF32CuDNN(false);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -33,6 +34,9 @@ class Matrix {
   }
   /// Chooses the columns that chosen rows depend on, too.
   void reach(const char* chosen_rows, char* chosen_columns) const;
+  /// Calls take(row, column, weight) with every weight that is not 0.
+  template <class Take>
+  void each_weight(const Take& take) const;
 
   /// One of the two orientations.
   struct Packed {
@@ -55,5 +59,26 @@ class Matrix {
   Packed forward_;
   Packed backward_;
 };
+
+template <class Take>
+void Matrix::each_weight(const Take& take) const {
+  const auto put = [&](int row, int column, float weight) {
+    if (weight != 0) take(row, column, weight);
+  };
+  const auto at = [](const auto& all, std::int64_t i) { return all[static_cast<std::size_t>(i)]; };
+  const Packed& packed = forward_;
+  for (const RowGroup& g : packed.groups) {
+    for (int r = 0; r < g.rows; ++r) {
+      for (int c = 0; c < g.columns; ++c) {
+        put(at(packed.row, g.row + r), at(packed.column, g.column + c),
+            at(packed.weight, g.weight + std::int64_t{c} * g.rows + r));
+      }
+    }
+  }
+  for (int i = 0; packed.groups.empty() && i < rows_; ++i) {
+    const std::int64_t block = std::int64_t{i / kBlock} * columns_;
+    for (int j = 0; j < columns_; ++j) put(i, j, at(packed.dense, (block + j) * kBlock + i % kBlock));
+  }
+}
 
 }  // namespace espalier::crown

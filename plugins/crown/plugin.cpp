@@ -13,21 +13,29 @@ ESPALIER_PLUGIN(plugin) {
   using namespace espalier::crown;
   constexpr const char* kMemory =
       "MiB that open parts of a search may take; then it goes on with those that are nearest to their proof";
+  constexpr const char* kDevice =
+      "where parts of the box are bounded: auto, cpu, cuda, cuda:N, or torch-cpu, which is the way of GPUs on the CPU; "
+      "auto "
+      "takes the node's GPU for questions that are not decided at once";
   plugin.name("crown").version("0.1.0").doc(
       "Decides robustness and general properties of ReLU networks: proofs that hold over the reals, counterexamples "
       "that were replayed.");
   abstract::describe_verifier(
       plugin.stage("verify", verify)
           .doc("Verifies robustness by attacks, linear bounds and branch and bound over the phases of neurons.")
-          .revision(2))
+          .revision(2)
+          .uses_device())
       .output<Metrics>("metrics", "subproblems: the parts of all boxes that were bounded")
       .param("memory_mib", &VerifyParams::memory_mib, kMemory)
       .at_least(1)
+      .execution()
+      .param("device", &VerifyParams::device, kDevice)
       .execution();
   plugin.kind<Proof>();
   plugin.stage("property", verify_property)
       .doc("Decides one property like crown.verify; networks of few inputs by halving the box of inputs.")
       .revision(3)
+      .uses_device()
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")
       .input<Property>("property", "what it must never do")
@@ -40,12 +48,15 @@ ESPALIER_PLUGIN(plugin) {
       .at_least(1)
       .execution()
       .param("keep_proof", &PropertyParams::keep_proof,
-             "keep a proof of `robust` that tools/check-proof can check; it may take memory_mib again");
+             "keep a proof of `robust` that tools/check-proof can check; it may take memory_mib again")
+      .param("device", &PropertyParams::device, kDevice)
+      .execution();
   plugin.stage("radius", certified_radius)
       .doc(
           "Finds for every image the largest radius that crown.verify can prove and the smallest at which a "
           "counterexample was found, by bisection.")
       .revision(2)
+      .uses_device()
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")
       .input<Instances>("instances", "the images; their epsilons are not used")
@@ -59,5 +70,7 @@ ESPALIER_PLUGIN(plugin) {
       .param("largest", &RadiusParams::largest, "radius beyond which nothing is asked, in pixel units")
       .range(1e-6, 1e6)
       .param("tolerance", &RadiusParams::tolerance, "an image is done when its two radii are no further apart")
-      .range(1e-9, 1);
+      .range(1e-9, 1)
+      .param("device", &RadiusParams::device, kDevice)
+      .execution();
 }

@@ -27,13 +27,14 @@ struct RadiusOptions {
   double tolerance = 1e-3;  ///< > 0; ends when proven and attacked are as close
   double budget_s = 0;      ///< 0: none
   int threads = 1;
+  Device device = {};
 };
 
 /// Borrows the network.
 class RadiusSearch {
  public:
   RadiusSearch(const Network& network, const RadiusOptions& options)
-      : verifier_(network), witnesses_(network), options_(options) {}
+      : verifier_(network, kDefaultMemory, options.device), witnesses_(network), options_(options) {}
 
   /// Throws Error(stopped) when `check_stop` does. Needs: what abstract::Verifier::answer needs; label and target are
   /// those of `about`, whose box is not used.

@@ -49,7 +49,8 @@ void certified_radius(const RadiusParams& params, Context& ctx) {
   const RadiusSearch search(network, {.largest = params.largest,
                                       .tolerance = params.tolerance,
                                       .budget_s = params.budget_s,
-                                      .threads = ctx.threads()});
+                                      .threads = ctx.threads(),
+                                      .device = Device::chosen(params.device, ctx.device())});
   const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
   const auto centres = instances.centres.as<float>();
   Metrics metrics;

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "search.hpp"
 
-#include <algorithm>
-#include <atomic>
-#include <cmath>
-#include <iterator>
-#include <mutex>
 #include <utility>
-#include <vector>
 
+#include "device_search.hpp"
 #include "frontier.hpp"
+#include "search_state.hpp"
 #include "team.hpp"
 
 namespace espalier::crown {
@@ -17,123 +13,25 @@ namespace {
 
 using End = SearchResult::End;
 
-std::vector<Goal> goals_of(std::span<const Case> cases) {
-  std::vector<Goal> goals;
-  for (const Case& one : cases) goals.insert(goals.end(), one.begin(), one.end());
-  return goals;
-}
-
-std::vector<std::size_t> cases_of_goals(std::span<const Case> cases) {
-  std::vector<std::size_t> case_of;
-  for (std::size_t c = 0; c < cases.size(); ++c) case_of.insert(case_of.end(), cases[c].size(), c);
-  return case_of;
-}
-
-/// Inputs in doubles, for somebody who looks at points of floats.
-InputTrial rounded_trial(const Root& root, const TryPoint& try_point) {
-  InputTrial trial;
-  for (const abstract::Interval& range : root.relaxation.bounds(0)) {
-    trial.box.low.push_back(range.low);
-    trial.box.high.push_back(range.high);
-  }
-  trial.look = [&root, &try_point](std::size_t c, std::span<const double> input) {
-    std::vector<float> point;
-    for (const std::int32_t k : root.program.value(0).elements) {
-      point.push_back(static_cast<float>(input[static_cast<std::size_t>(k)]));
-    }
-    return try_point(c, point);
-  };
-  return trial;
-}
-
+/// With the kernels of this library, on threads that share one frontier.
 class Search {
  public:
-  Search(const Root& root, std::span<const Case> cases, const SearchOptions& options, const TryPoint& try_point,
-         const MayContinue& may_continue)
-      : root_(root),
-        options_(options),
-        try_point_(try_point),
-        may_continue_(may_continue),
-        goals_(goals_of(cases)),
-        case_of_(cases_of_goals(cases)),
-        cases_(cases.size()),
-        trial_(options.trial != nullptr ? *options.trial : rounded_trial(root, try_point)),
-        second_look_(root, goals_, case_of_, trial_, may_continue),
-        frontier_(options.memory, options.threads) {}
+  Search(SearchState& state, const SearchOptions& options)
+      : state_(state), options_(options), frontier_(options.memory, options.threads) {}
 
   SearchResult run() {
-    plant();
-    first_bound_ = frontier_.worst();
-    if (end_ == End::proven) in_parallel(options_.threads, [&](int) { work(); });
-    SearchResult result;
-    result.domains = domains_;
-    result.bound = std::min(frontier_.worst(), closed_bound_);
-    for (const Domain& d : stuck_) result.bound = std::min(result.bound, d.bound);
-    result.end = end_ == End::proven && !stuck_.empty() ? End::stuck : end_.load();
-    result.stuck = std::move(stuck_);
-    result.why = why_;
-    result.closed = std::move(closed_);
-    if (options_.for_proof) result.sloped = brancher().sloped();
-    result.open = frontier_.drain();
-    result.case_of = std::move(case_of_);
-    return result;
+    frontier_.put(state_.plant());
+    state_.note_first(frontier_.worst());
+    if (state_.end() == End::proven) in_parallel(options_.threads, [&](int) { work(); });
+    return state_.result(frontier_.worst(), frontier_.drain());
   }
 
  private:
-  BranchOptions branching() const {
-    BranchOptions how = options_.branching;
-    how.for_proof = options_.for_proof;
-    return how;
-  }
-
-  Brancher brancher() {
-    return {root_.program,
-            root_.lines,
-            root_.program.output(),
-            goals_,
-            branching(),
-            [this](std::size_t goal, std::span<const float> point) {
-              if (end_ != End::violated && try_point_(case_of_[goal], point)) end_ = End::violated;
-            }};
-  }
-
-  /// Bounds every goal on the whole box and keeps the best of each case that none refutes.
-  void plant() {
-    Brancher first = brancher();
-    Domains roots;
-    for (std::size_t g = 0; g < goals_.size(); ++g) roots.push_back(first.root(g));
-    first.bound(roots, options_.first);
-    look_again(first, roots, 1);
-    std::vector<int> open_goals(cases_, 0);
-    for (const Domain& d : roots) ++open_goals[case_of_[d.goal]];
-    std::vector<const Domain*> best(cases_, nullptr);
-    for (const Domain& d : roots) {
-      const std::size_t c = case_of_[d.goal];
-      const auto all = std::count(case_of_.begin(), case_of_.end(), c);
-      if (open_goals[c] < all) continue;  // another goal of the case holds everywhere
-      if (best[c] == nullptr || d.bound > best[c]->bound) best[c] = &d;
-    }
-    Domains planted;
-    for (std::size_t c = 0; c < cases_; ++c) {
-      const bool without_goals = std::find(case_of_.begin(), case_of_.end(), c) == case_of_.end();
-      if (without_goals) end_ = End::stuck;  // nothing can refute it
-      if (best[c] != nullptr) planted.push_back(*best[c]);
-    }
-    keep(first, std::move(planted));
-    note_closed(first.closed_bound(), first.take_closed());
-  }
-
-  void note_closed(double bound, Leaves leaves = {}) {
-    const std::lock_guard lock(mutex_);
-    closed_bound_ = std::min(closed_bound_, bound);
-    std::ranges::move(leaves, std::back_inserter(closed_));
-  }
-
   void work() {
     try {
-      Brancher brancher = this->brancher();
+      Brancher brancher = state_.brancher();
       while_open(brancher);
-      note_closed(brancher.closed_bound(), brancher.take_closed());
+      state_.note_closed(brancher);
     } catch (...) {
       frontier_.stop();  // the others would wait for what this one has taken
       throw;
@@ -144,129 +42,36 @@ class Search {
     while (true) {
       Domains parents = frontier_.take(kLanes);
       if (parents.empty()) break;
-      if (const End end = why_stop(); end != End::proven) {
+      if (const End end = state_.why_stop([&] { return frontier_.worst(); }); end != End::proven) {
         frontier_.give_back(std::move(parents));
-        if (end_ == End::proven) end_ = end;
+        state_.end_with(end);
         frontier_.stop();
         break;
       }
       const std::int64_t before = brancher.domains();
       Domains children = brancher.branch(parents);
       brancher.bound(children, options_.effort);
-      look_again(brancher, children, 3);
-      domains_ += brancher.domains() - before;
-      keep(brancher, std::move(children));
+      state_.look_again(brancher, children, kOftenNarrow);
+      state_.note_domains(brancher.domains() - before);
+      state_.decide_leaves(brancher, children);
+      frontier_.put(std::move(children));
       frontier_.give_back({});
     }
   }
 
-  End why_stop() {
-    if (end_ != End::proven) return end_;
-    if (!may_continue_()) return End::out_of_time;
-    if (options_.most_domains == 0) return End::proven;
-    if (domains_ >= options_.most_domains / 2) note_half(frontier_.worst());
-    const bool at_end = domains_ >= options_.most_domains && !is_near();
-    return at_end || is_hopeless() ? End::given_up : End::proven;
-  }
-
-  void note_half(double worst) {
-    double unknown = -HUGE_VAL;
-    half_bound_.compare_exchange_strong(unknown, worst);
-  }
-
-  /// With all of its domains used: when the worst bound, growing as it did over the last doubling, needs no more than
-  /// two others.
-  bool is_near() {
-    constexpr int kFactor = 4;
-    if (domains_ >= kFactor * options_.most_domains) return false;
-    const double worst = frontier_.worst();
-    return worst + 2 * (worst - half_bound_) > 0;
-  }
-
-  /// Drops domains that bounds in double close: those that were narrow often enough. A second look costs as much as
-  /// some splits, and most of what fails narrowly once is closed by the next.
-  void look_again(const Brancher& brancher, Domains& domains, int often) {
-    std::erase_if(domains, [&](Domain& d) {
-      if (d.narrow < often) return false;
-      d.bound = std::max(d.bound, second_look_.bound(d));
-      if (!(d.bound > 0)) return false;
-      note_closed(d.bound, options_.for_proof ? Leaves{brancher.leaf_of(d)} : Leaves{});
-      return true;
-    });
-  }
-
-  /// After an eighth of its domains: when the worst bound, growing with every doubling as it did so far, would need
-  /// more than eight times what is left.
-  bool is_hopeless() {
-    constexpr double kDoublings = 6;
-    const auto domains = static_cast<double>(domains_);
-    if (domains_ < options_.most_domains / 8) return false;
-    const double worst = frontier_.worst();
-    const double a_doubling = (worst - first_bound_) / std::log2(domains);
-    return !(worst + kDoublings * a_doubling > 0);
-  }
-
-  /// Domains to be split go to the frontier. Those where every neuron is fixed are decided.
-  void keep(Brancher& brancher, Domains domains) {
-    const auto fixed =
-        std::partition(domains.begin(), domains.end(), [](const Domain& d) { return d.candidate_count > 0; });
-    Domains leaves(std::make_move_iterator(fixed), std::make_move_iterator(domains.end()));
-    domains.erase(fixed, domains.end());
-    frontier_.put(std::move(domains));
-    if (leaves.empty()) return;
-    brancher.bound(leaves, options_.leaf);
-    for (Domain& leaf : leaves) {
-      if (end_ == End::violated) return;
-      decide(brancher, std::move(leaf));
-    }
-  }
-
-  void decide(const Brancher& brancher, Domain domain) {
-    SecondLook::Answer answer = second_look_.decide(domain);
-    if (answer.end == SecondLook::End::refuted) {
-      if (!options_.for_proof) return note_closed(answer.bound);
-      Leaf leaf = brancher.leaf_of(domain);
-      leaf.multipliers = std::move(answer.multipliers);
-      leaf.weights = std::move(answer.weights);
-      return note_closed(answer.bound, {std::move(leaf)});
-    }
-    if (answer.end == SecondLook::End::shown) {
-      end_ = End::violated;
-      return;
-    }
-    End none = End::proven;
-    if (!may_continue_()) end_.compare_exchange_strong(none, End::out_of_time);
-    const std::lock_guard lock(mutex_);
-    why_ = std::max(why_, answer.end);
-    stuck_.push_back(std::move(domain));
-  }
-
-  const Root& root_;
+  SearchState& state_;
   const SearchOptions& options_;
-  const TryPoint& try_point_;
-  const MayContinue& may_continue_;
-  std::vector<Goal> goals_;
-  std::vector<std::size_t> case_of_;
-  std::size_t cases_ = 0;
-  InputTrial trial_;
-  SecondLook second_look_;
   Frontier<Domain> frontier_;
-  std::atomic<std::int64_t> domains_{0};
-  std::atomic<End> end_{End::proven};
-  std::mutex mutex_;
-  double closed_bound_ = HUGE_VAL;
-  double first_bound_ = HUGE_VAL;              ///< the worst before the first split
-  std::atomic<double> half_bound_{-HUGE_VAL};  ///< the worst with half of the domains used
-  Domains stuck_;
-  Leaves closed_;
-  SecondLook::End why_ = SecondLook::End::refuted;
 };
 
 }  // namespace
 
 SearchResult search(const Root& root, std::span<const Case> cases, const SearchOptions& options,
                     const TryPoint& try_point, const MayContinue& may_continue) {
-  return Search(root, cases, options, try_point, may_continue).run();
+  SearchState state(root, cases, options, try_point, may_continue);
+  // Devices do not keep what closes domains.
+  if (options.device != nullptr && !options.for_proof) return device_search(state, *options.device, options);
+  return Search(state, options).run();
 }
 
 }  // namespace espalier::crown

@@ -11,7 +11,12 @@
 
 namespace espalier::crown {
 
+class DeviceMaker;
+
 inline constexpr std::size_t kDefaultMemory = std::size_t{2} << 30;
+
+/// A domain whose bound fails by less than its error terms so often in a row is bounded again in double.
+inline constexpr int kOftenNarrow = 3;
 
 struct SearchOptions {
   int threads = 1;
@@ -26,13 +31,15 @@ struct SearchOptions {
   std::size_t memory = kDefaultMemory;  ///< bytes of waiting domains before it turns to those nearest to their proof
   std::int64_t most_domains = 0;        ///< give up after that many; 0: never
   const InputTrial* trial = nullptr;    ///< borrowed; null: points go to the search's TryPoint, as floats
+  const DeviceMaker* device = nullptr;  ///< where open domains are kept and bounded; null: here, on `threads`
   bool for_proof = false;               ///< keep what closes domains
 };
 
 struct SearchResult {
   enum class End : std::uint8_t { proven, violated, out_of_time, given_up, stuck };
   End end = End::proven;
-  double bound = 0;  ///< certified, of the goals minus their thresholds; of what was closed when proven
+  double bound = 0;                ///< certified, of the goals minus their thresholds; of what was closed when proven
+  double closed_bound = HUGE_VAL;  ///< certified, of what was closed alone
   std::int64_t domains = 0;
   std::vector<std::size_t> case_of;                ///< of every goal that domains name
   Domains open;                                    ///< what was left when given up; literals name neurons of the root

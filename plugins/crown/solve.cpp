@@ -103,6 +103,9 @@ std::vector<Part> parts_of(const SearchResult& result, const std::shared_ptr<con
   return parts;
 }
 
+/// Domains that a device bounds in the time in which the own kernels bound one.
+constexpr std::int64_t kDeviceSpeed = 50;
+
 class Solver {
  public:
   Solver(const abstract::Graph& graph, const abstract::Box& box, std::span<const Case> cases,
@@ -131,7 +134,7 @@ class Solver {
     fine = shared(root({}, fine != nullptr ? fine.get() : &*coarse, how));
     if (!options_.only_quick && attack(*fine, {.restarts = 16, .steps = 60})) return finish(End::violated);
 
-    SearchResult result = search_in(*fine, open, options_.quick_domains, options_.threads);
+    SearchResult result = quick_search(*fine, open);
     if (options_.only_quick) return finish(result.end, result.bound);
     for (const int rounds : options_.rounds) {
       if (result.end != End::given_up) return finish(result.end, result.bound);
@@ -141,7 +144,7 @@ class Solver {
       refinement.rounds = rounds;
       fine = shared(
           root({}, fine.get(), {.effort = {.iterations = 4}, .refinement = refinement, .threads = options_.threads}));
-      result = search_in(*fine, open, options_.part_domains, options_.threads);
+      result = search_in(*fine, open, budget(options_.part_domains), options_.threads);
     }
     if (result.end != End::given_up) return finish(result.end, result.bound);
     if (!result.stuck.empty()) end_with(End::stuck, result.bound);
@@ -200,12 +203,31 @@ class Solver {
     return falsify(root.program, cases_, how, try_point_, in_share);
   }
 
+  /// On a device that nobody asked for only what the own kernels do not decide at once: it takes seconds to be there.
+  SearchResult quick_search(const Root& root, std::vector<std::size_t>& open) {
+    if (!options_.device.is_optional()) {
+      maker_ = options_.proof == nullptr ? options_.device.maker() : nullptr;
+      return search_in(root, open, budget(options_.quick_domains), options_.threads);
+    }
+    SearchResult result = search_in(root, open, options_.quick_domains, options_.threads);
+    if (result.end != End::given_up || options_.only_quick || options_.proof != nullptr) return result;
+    maker_ = options_.device.maker();
+    if (maker_ == nullptr) return result;
+    open = open_cases(result, open);
+    return search_in(root, open, budget(options_.quick_domains), options_.threads);
+  }
+
+  std::int64_t budget(std::int64_t domains) const { return maker_ != nullptr ? kDeviceSpeed * domains : domains; }
+  /// Parts share the threads, but one at a time has the device.
+  int parts_at_once() const { return maker_ != nullptr ? 1 : options_.threads; }
+
   SearchResult search_in(const Root& root, std::span<const std::size_t> which, std::int64_t most, int threads) {
     std::vector<Case> cases;
     for (const std::size_t c : which) cases.push_back(cases_[c]);
     SearchOptions how = options_.search;
     how.threads = threads;
     how.most_domains = most;
+    how.device = maker_;
     how.memory /= static_cast<std::size_t>(options_.threads / threads);  // searches of one thread run side by side
     const TryPoint named = [&](std::size_t c, std::span<const float> point) { return try_point_(which[c], point); };
     InputTrial trial;
@@ -222,6 +244,7 @@ class Solver {
       record(result, root, which, [&](std::size_t c) { return std::ranges::count(open, c) == 0; });
     }
     domains_ += result.domains;
+    note_bound(result.closed_bound);  // cases that this search has proven are not asked again
     note_why(result.why);
     return result;
   }
@@ -234,12 +257,17 @@ class Solver {
   }
 
   Outcome finish(End end, double bound = -HUGE_VAL) const {
-    return {.end = end, .bound = bound, .domains = domains_, .parts = parts_, .root = whole_, .why = why_};
+    return {.end = end,
+            .bound = std::min(bound, bound_.load()),
+            .domains = domains_,
+            .parts = parts_,
+            .root = whole_,
+            .why = why_};
   }
 
   Outcome by_parts(std::vector<Part> first) {
     queue_.put(std::move(first));
-    in_parallel(options_.threads, [&](int) {
+    in_parallel(parts_at_once(), [&](int) {
       try {
         work_on_all();
       } catch (...) {
@@ -261,16 +289,18 @@ class Solver {
   void work_on(const Part& part) {
     if (!may_continue_()) return end_with(End::out_of_time, -HUGE_VAL);
     ++parts_;
+    const int threads = options_.threads / parts_at_once();
     Refinement refinement;
     refinement.rounds = options_.part_rounds;
     std::optional<Root> inner = root(part.phases, part.outer.get(),
                                      {.effort = {.iterations = 4},
                                       .refinement = refinement,
+                                      .threads = threads,
                                       .case_index = static_cast<std::int64_t>(part.case_index)});
     if (!inner) return;
     const auto kept = std::make_shared<const Root>(*std::move(inner));
     const std::vector<std::size_t> which{part.case_index};
-    const SearchResult result = search_in(*kept, which, options_.part_domains, 1);
+    const SearchResult result = search_in(*kept, which, budget(options_.part_domains), threads);
     if (result.end == End::proven) return note_bound(result.bound);
     if (result.end != End::given_up) return end_with(result.end, result.bound);
     if (!result.stuck.empty()) end_with(End::stuck, result.bound);
@@ -301,6 +331,7 @@ class Solver {
   const SolveOptions& options_;
   const TryPoint& try_point_;
   const MayContinue& may_continue_;
+  const DeviceMaker* maker_ = nullptr;  ///< once searches run on a device
   std::shared_ptr<const Root> whole_;
   Parts queue_;
   std::mutex mutex_;

@@ -11,6 +11,7 @@
 #include <abstract/box.hpp>
 #include <abstract/graph.hpp>
 
+#include "device_library.hpp"
 #include "falsifier.hpp"
 #include "root.hpp"
 #include "search.hpp"
@@ -21,8 +22,9 @@ struct SolveOptions {
   int threads = 1;
   std::function<double()> used = [] {
     return 0.0;
-  };  ///< share of the time limit; refinement keeps to a part of the rest
-  SearchOptions search;
+  };                     ///< share of the time limit; refinement keeps to a part of the rest
+  SearchOptions search;  ///< its device is the one below
+  Device device;
   std::int64_t quick_domains = 2'000;  ///< before single neurons are refined
   std::int64_t part_domains = 40'000;  ///< before a part of the box gets bounds of its own
   std::vector<int> rounds{4, 24, 96};  ///< of refinement on the whole box, as long as searches are given up

@@ -44,7 +44,8 @@ Proof take_proof(ProofRecorder& recorder, const PropertyParams& params, Decision
 }  // namespace
 
 void verify(const VerifyParams& params, Context& ctx) {
-  const Verifier verifier(ctx.in<Network>("network"), bytes_of_mib(params.memory_mib));
+  const Verifier verifier(ctx.in<Network>("network"), bytes_of_mib(params.memory_mib),
+                          Device::chosen(params.device, ctx.device()));
   const int threads = ctx.threads();
   double subproblems = 0;
   Verdicts verdicts = abstract::answer_all(
@@ -68,7 +69,7 @@ void verify_property(const PropertyParams& params, Context& ctx) {
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
-  const Verifier verifier(network, bytes_of_mib(params.memory_mib));
+  const Verifier verifier(network, bytes_of_mib(params.memory_mib), Device::chosen(params.device, ctx.device()));
   ProofRecorder proof(verifier.graph(), property, bytes_of_mib(params.memory_mib));
   Decision d = verifier.decide(property, ctx.threads(), used, params.keep_proof ? &proof : nullptr);
   ctx.out("proof", params.keep_proof ? take_proof(proof, params, d) : Proof());

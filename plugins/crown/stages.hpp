@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include <abstract/answers.hpp>
 
@@ -11,11 +12,13 @@ namespace espalier::crown {
 
 struct VerifyParams : abstract::VerifyParams {
   std::int64_t memory_mib = 2048;
+  std::string device = "auto";
 };
 
 struct PropertyParams {
   double budget_s = 0;
   std::int64_t memory_mib = 2048;
+  std::string device = "auto";
   bool keep_proof = false;
 };
 
@@ -23,6 +26,7 @@ struct RadiusParams {
   double budget_s = 0;
   double largest = 1;
   double tolerance = 1e-3;
+  std::string device = "auto";
 };
 
 /// The bodies of the plugin's stages.

@@ -51,6 +51,7 @@ const char* message_of(SecondLook::End why) {
 struct Resources {
   int threads = 1;
   std::size_t memory = 0;
+  Device device;
   const ExactNumbers& numbers;
   const abstract::Used& used;
   ProofRecorder* proof = nullptr;
@@ -60,6 +61,7 @@ SolveOptions options_of(const Resources& resources, const InputTrial& trial) {
   SolveOptions options;
   options.search.trial = &trial;
   options.search.memory = resources.memory;
+  options.device = resources.device;
   options.threads = resources.threads;
   options.used = resources.used;
   options.proof = resources.proof;
@@ -333,8 +335,9 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
                              },
                          .reals = real_ranges(*question.box),
                          .numbers = &numbers_};
-  const Outcome outcome = solve(graph, *question.box, cases, options_of({threads, memory_, numbers_, used}, trial),
-                                try_point, may_continue);
+  const Outcome outcome =
+      solve(graph, *question.box, cases, options_of({threads, memory_, device_, numbers_, used}, trial), try_point,
+            may_continue);
   decision.verdict = verdict_of(outcome.end);
   if (outcome.end == End::stuck) decision.message = message_of(outcome.why);
   decision.bound = outcome.end == End::violated ? -HUGE_VAL : outcome.bound;
@@ -349,7 +352,8 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
 Decision Verifier::decide(const Property& property, int threads, const abstract::Used& used,
                           ProofRecorder* proof) const {
   abstract::require_ieee_arithmetic();
-  return PropertyDecision(network_, robustness_.graph(), property, {threads, memory_, numbers_, used, proof}).decide();
+  return PropertyDecision(network_, robustness_.graph(), property, {threads, memory_, device_, numbers_, used, proof})
+      .decide();
 }
 
 }  // namespace espalier::crown

@@ -34,8 +34,12 @@ struct Decision {
 class Verifier {
  public:
   /// `memory`: bytes that open parts of a search may take; then it goes on with those that are nearest to their proof.
-  explicit Verifier(const Network& network, std::size_t memory = kDefaultMemory)
-      : network_(network), robustness_(network), numbers_(network, robustness_.graph()), memory_(memory) {}
+  explicit Verifier(const Network& network, std::size_t memory = kDefaultMemory, const Device& device = {})
+      : network_(network),
+        robustness_(network),
+        numbers_(network, robustness_.graph()),
+        memory_(memory),
+        device_(device) {}
 
   /// Needs: what abstract::Verifier::answer needs.
   Decision decide(const abstract::Question& question, int threads, const abstract::Used& used) const;
@@ -51,6 +55,7 @@ class Verifier {
   abstract::Verifier robustness_;
   ExactNumbers numbers_;
   std::size_t memory_;
+  Device device_;
 };
 
 }  // namespace espalier::crown

@@ -117,9 +117,10 @@ inline Tally judge_properties(const AskProperty& ask, int count, std::uint32_t s
 
 /// Asks a stage that answers Instances about a Network, the way the engine does: counterexamples are replayed. Stages
 /// with a radius of their own are given the question's.
-inline AskRobustness stage_answers(const std::string& stage) {
-  return [stage](const RobustnessQuestion& q) {
+inline AskRobustness stage_answers(const std::string& stage, const ParamValues& params = {}) {
+  return [stage, params](const RobustnessQuestion& q) {
     StageBench bench(stage);
+    for (const auto& [name, value] : params) bench.set(name, value);
     const Instances instances = q.instances();
     bench.give("network", q.network).give("instances", instances);
     for (const ParamSpec& p : bench.stage().params) {

@@ -68,8 +68,8 @@ class RunBench {
  public:
   explicit RunBench(const std::string& pipeline) {
     lanes.by_name["cpu"] = {.name = "cpu"};
-    surroundings.lane = [this](const StageSpec& stage) {
-      const run::Seat seat = run::seat_of(lanes.of(stage), 0);
+    surroundings.lane = [this](const pipeline::PlanNode& node) {
+      const run::Seat seat = run::seat_of(lanes.of(node), 0);
       return std::pair(seat.threads, seat.device);
     };
     surroundings.file_digest = [this](const std::string& path) {

@@ -80,7 +80,7 @@ bool has_idle_card() {
 void cards(const run::Lanes& lanes, Findings& findings) {
   const auto gpu = lanes.by_name.find("gpu");
   if (gpu == lanes.by_name.end()) {
-    findings.say("GPU", "none that CUDA can use: everything runs on the processor");
+    findings.say("GPU", lanes.why_no_gpu + ": everything runs on the processor");
     if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr && !card_models().empty()) {
       findings.advise(fmt::format("CUDA_VISIBLE_DEVICES is '{}', which hides them: unset it", visible));
     } else if (has_idle_card()) {
@@ -99,7 +99,7 @@ void machine(Findings& findings) {
                                       core::cpu_capability()));
   for (const auto& [name, lane] : lanes.by_name) {
     findings.say("lane", fmt::format("{}: {} at a time, {} thread(s) each, on {}", name, lane.tokens, lane.threads,
-                                     lane.devices.empty() ? "cpu" : lane.devices.front()));
+                                     lane.devices.empty() ? "cpu" : core::join(lane.devices, ", ")));
   }
   cards(lanes, findings);
 }

@@ -192,7 +192,13 @@ std::string command_used(const CLI::App& app) {
 }
 
 void add_seat(CLI::App& command, Options& o) {
-  command.add_option("--device", o.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  command.add_option("--device", o.device, "auto, cpu, cuda, cuda:N; or torch-cpu: crown's way on GPUs, on the CPU")
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            const bool known = name == "auto" || name == "cpu" || name == "torch-cpu" || name == "cuda";
+            return known || name.starts_with("cuda:") ? std::string() : "there is no kind of device '" + name + "'";
+          },
+          "DEVICE"));
   command.add_option("--threads", o.threads, "processor threads (default: one a core)")->check(CLI::Range(1, 4096));
 }
 

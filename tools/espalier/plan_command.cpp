@@ -61,6 +61,21 @@ void explain_named(Session& session, const run::Resolution& resolution, const Op
   }
 }
 
+/// Whether what could use a GPU will have one.
+void say_where(const Session& session, const run::Resolution& resolution) {
+  std::size_t could = 0;
+  std::size_t will = 0;
+  for (std::size_t i = 0; i < session.plan.nodes().size(); ++i) {
+    const pipeline::PlanNode& node = session.plan.nodes()[i];
+    if (resolution.state[i] == run::Known::hit || !node.stage->uses_device) continue;
+    ++could;
+    will += session.lanes.of(node).name == "gpu" ? 1 : 0;
+  }
+  if (could == 0) return;
+  const std::string why = session.lanes.why_no_gpu.empty() ? "" : fmt::format(" ({})", session.lanes.why_no_gpu);
+  fmt::print(stderr, "{} of {} that can use a GPU will{}\n", will, counted(could, "node"), why);
+}
+
 }  // namespace
 
 int check_command(const Options& options) {
@@ -95,6 +110,7 @@ int plan_command(const Options& options) {
   fmt::print("{} will run, {} pending, {} up to date", counts[1], counts[2], counts[0]);
   if (seconds > 0) fmt::print("; {} of work as last measured", core::duration_text(seconds));
   fmt::print("\n");
+  say_where(*session, resolution);
   return kOk;
 }
 

@@ -31,11 +31,9 @@ std::function<Digest(const std::string&)> remembering_file_digests(core::Disk& d
   };
 }
 
-std::pair<int, std::string> threads_and_device(const run::Lanes& lanes, const StageSpec& stage) {
-  auto lane = lanes.by_name.find(stage.lane);
-  if (lane == lanes.by_name.end()) lane = lanes.by_name.find("cpu");
-  if (lane == lanes.by_name.end()) return {1, "cpu"};
-  return {lane->second.threads, lane->second.devices.empty() ? "cpu" : lane->second.devices.front()};
+std::pair<int, std::string> threads_and_device(const run::Lanes& lanes, const pipeline::PlanNode& node) {
+  const run::Seat seat = run::seat_of(lanes.of(node), 0);
+  return {seat.threads, seat.device};
 }
 
 bool print(const Diagnostics& findings, const std::string& source) {
@@ -106,7 +104,7 @@ Session::Session(const Options& options, const core::Path& folder)
   surroundings.machine = core::numeric_surroundings();
   surroundings.blas = [] { return core::blas().version; };
   surroundings.trust_binary = options.trust == "binary";
-  surroundings.lane = [this](const StageSpec& stage) { return threads_and_device(lanes, stage); };
+  surroundings.lane = [this](const pipeline::PlanNode& node) { return threads_and_device(lanes, node); };
   surroundings.file_digest = remembering_file_digests(workshop.disk);
 }
 

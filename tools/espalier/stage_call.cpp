@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage_call.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -26,14 +27,20 @@ const StageSpec& found(const plugin::Registry& registry, const std::string& name
 run::Seat seat_for(const StageSpec& stage, const Options& options) {
   const run::Lanes lanes = run::default_lanes(0);
   run::Seat seat{.threads = options.threads > 0 ? options.threads : lanes.cores};
+  if (!options.device.starts_with("cuda") && options.device != "auto") return seat;  // some way or other on the CPU
   const auto gpu = lanes.by_name.find("gpu");
-  const bool has_gpu = gpu != lanes.by_name.end() && !gpu->second.devices.empty();
-  if (options.device == "cuda" && !has_gpu) {
-    throw Error(Code::request, "there is no CUDA device here", "use --device auto, or cpu");
+  if (gpu == lanes.by_name.end()) {
+    if (options.device == "auto") return seat;
+    throw Error(Code::request, fmt::format("device '{}' cannot be used: {}", options.device, lanes.why_no_gpu),
+                "the devices here are: auto, cpu");
   }
-  if (options.device == "cuda" || (options.device == "auto" && stage.uses_device && has_gpu)) {
-    seat.device = gpu->second.devices.front();
+  const std::vector<std::string>& devices = gpu->second.devices;
+  const std::string wanted = options.device == "auto" || options.device == "cuda" ? devices.front() : options.device;
+  if (std::ranges::find(devices, wanted) == devices.end()) {
+    throw Error(Code::request, fmt::format("there is no device '{}'", wanted),
+                fmt::format("the devices here are: auto, cpu, {}", core::quoted_list(devices)));
   }
+  if (options.device != "auto" || stage.uses_device) seat.device = wanted;
   return seat;
 }
 

@@ -2,6 +2,7 @@
 // verify: one question to a verifier, no pipeline. Network and property come from stages of the plugin `exchange`, the
 // answer from the stage `property` of the verifier's plugin; what counts as a counterexample is decided here, by
 // replay.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -132,7 +133,7 @@ class Verification {
     }
     StageCall call(registry, options_.verifier + ".property");
     const run::Seat seat = seat_for(call.stage(), options_);
-    answer_.device = seat.device;
+    answer_.device = options_.device == "torch-cpu" ? options_.device : seat.device;
     answer_.threads = seat.threads;
     const Question question = read_question(options_);
     is_read_ = true;
@@ -147,6 +148,9 @@ class Verification {
     call.set("budget_s", std::max(limit_.remaining_s() - kReserve_s, limit_.remaining_s() / 2));
     if (call.has_param("started_s_ago")) call.set("started_s_ago", limit_.elapsed_s());
     if (!options_.proof.empty()) ask_for_proof(call);
+    // What only the verifier knows is its own parameter, which it may not have.
+    const bool is_own = !options_.device.starts_with("cuda") && options_.device != "cpu";
+    if (options_.device != "auto" && (call.has_param("device") || is_own)) call.set("device", options_.device);
     if (options_.memory_mib > 0) call.set("memory_mib", std::int64_t{options_.memory_mib});
     call.stop_when([this] { return limit_.expired(); });
     answer_.setup_seconds = limit_.elapsed_s();
