@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include <fmt/format.h>
+
 #include <espalier/error.hpp>
 
 namespace espalier::abstract {
@@ -51,7 +53,11 @@ double sum_up(double a, double b) {
 Interval intersection(Interval a, Interval b) {
   const Interval both{std::max(a.low, b.low), std::min(a.high, b.high)};
   // Two certified facts about a value that exists cannot contradict each other.
-  if (!(both.low <= both.high)) throw Error(Code::internal, "two certified bounds of one value exclude each other");
+  if (!(both.low <= both.high)) {
+    throw Error(Code::internal,
+                fmt::format("two certified bounds of one value exclude each other: [{}, {}] and [{}, {}]", a.low,
+                            a.high, b.low, b.high));
+  }
   return both;
 }
 

@@ -5,6 +5,7 @@
 #include "bracket.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,11 +20,13 @@ namespace {
 using abstract::Answer;
 using abstract::Box;
 
-/// How far the witness is from the centre, rounded up.
+/// How far the witness is from the centre, rounded up; infinite when a number of it is none.
 double distance(std::span<const float> witness, std::span<const float> centre) {
   double largest = 0;
   for (std::size_t i = 0; i < witness.size(); ++i) {
-    largest = std::max(largest, abstract::sum_up(std::max(witness[i], centre[i]), -std::min(witness[i], centre[i])));
+    const double far = abstract::sum_up(std::max(witness[i], centre[i]), -std::min(witness[i], centre[i]));
+    if (!std::isfinite(far)) return HUGE_VAL;
+    largest = std::max(largest, far);
   }
   return largest;
 }
@@ -94,9 +97,17 @@ class Bisection {
   void keep(const std::vector<float>& witness) {
     const double d = distance(witness, quest_.centre);
     if (quest_.proven > 0 && d <= quest_.proven) {
-      throw Error(Code::request,
-                  fmt::format("a distorted image lies {} away, but {} is given as a proven radius", d, quest_.proven),
-                  "give the radii that were proven of the same network and image");
+      throw Error(
+          Code::request,
+          fmt::format("an image of label {} has a distorted one {} away, borne out by a replay, but {} is given as "
+                      "its proven radius",
+                      quest_.label, d, quest_.proven),
+          "give radii that were proven of the same network, image and clip; if they were, what proved them is wrong");
+    }
+    if (ends_.low() > 0 && d <= ends_.low()) {
+      throw Error(Code::internal,
+                  fmt::format("an image of label {} is robust up to {}, and has a distorted one {} away", quest_.label,
+                              ends_.low(), d));
     }
     if (witness_ && d >= ends_.high()) return;
     ends_.found(d);

@@ -30,7 +30,7 @@ struct Quest {
   std::vector<std::span<const float>> points;  ///< that may be distorted images
 };
 
-/// Narrows the bracket as long as there is time. Points of the quest count only as far as a replay bears them out.
+/// Narrows the bracket until it is within the tolerance, nothing is left to ask or the time is up. Points of the quest count only as far as a replay bears them out.
 /// Throws Error(request) when one lies within the radius that is said to be proven.
 Bracket smallest_distortion(const linear::CompleteVerifier& verifier, const Quest& quest, const abstract::Used& used);
 
