@@ -8,6 +8,7 @@
 #include <variant>
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
@@ -25,6 +26,13 @@
 namespace espalier::train {
 
 namespace {
+
+/// What at::Generator::clone is for, which gives one that nothing ever frees (LibTorch 1.13).
+at::Generator copy_of(const at::Generator& generator) {
+  auto copy = at::make_generator<at::CPUGeneratorImpl>();
+  copy.set_state(generator.get_state());
+  return copy;
+}
 
 Method method_of(const std::string& name) {
   if (name == "pgd") return Method::pgd;
@@ -57,7 +65,7 @@ class RobustObjective final : public Objective {
     const Steps steps = steps_of(chain.nodes());
     const at::Tensor images = on.images.flatten(1);
     const std::int64_t count = images.size(0);
-    at::Generator draws = generator_.clone();  // what is measured must not change what is trained
+    at::Generator draws = copy_of(generator_);  // what is measured must not change what is trained
     Sums sums;
     for (std::int64_t begin = 0; begin < count; begin += kChunk) {
       ctx_.check_stop();
