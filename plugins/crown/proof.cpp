@@ -28,6 +28,7 @@ void for_columns(AnyProof& p, Visit&& visit) {
   visit("claims/leaf_start", p.claim_leaf_start);
   visit("sloped/start", p.sloped_start);
   visit("sloped/neurons", p.sloped);
+  visit("sloped/above", p.slopes_above);
   visit("leaves/phase_start", p.leaf_phase_start);
   visit("leaves/phases", p.leaf_phases);
   visit("leaves/multipliers", p.multipliers);
@@ -104,6 +105,7 @@ void Proof::append(const Proof& other) {
   add_starts(claim_leaf_start, other.claim_leaf_start);
   add_starts(sloped_start, other.sloped_start);
   add(sloped, other.sloped);
+  add(slopes_above, other.slopes_above);
   add_starts(leaf_phase_start, other.leaf_phase_start);
   add(leaf_phases, other.leaf_phases);
   add(multipliers, other.multipliers);

@@ -19,7 +19,7 @@ namespace espalier::crown {
 /// parent, met by intervals, by its phases and by its claims about neurons. A *claim* is about one side of a neuron
 /// (before its ReLU), or says that a case of the property does not show in its scope. Its *leaves* are parts of the
 /// scope, told by phases; together, and for a case with the scopes inside it, they are all of it. Over each leaf, the
-/// function is bounded by substituting backwards: with the leaf's slopes below unstable neurons, with the chord above
+/// function is bounded by substituting backwards: with the leaf's slopes below unstable neurons, with the list's above
 /// them, and less a multiplier times its neuron's input for every phase (Wang et al. 2021, section 3.2).
 struct Proof final : Artifact {
   static constexpr std::string_view kKind = "Proof";
@@ -57,6 +57,7 @@ struct Proof final : Artifact {
 
   std::vector<std::int64_t> sloped_start{0};
   std::vector<Neuron> sloped;
+  std::vector<float> slopes_above;  ///< in [0, 1]; of sloped, the same over all leaves
 
   std::vector<std::int64_t> leaf_phase_start{0};
   std::vector<Phase> leaf_phases;

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "bounder.hpp"
+
 namespace espalier::crown {
 namespace {
 
@@ -49,7 +51,11 @@ int ProofRecorder::open_scope(int parent, std::int64_t case_index, const Phases&
 
 std::int64_t ProofRecorder::sloped(const Program& program, std::span<const int> neurons) {
   const std::lock_guard lock(mutex_);
-  for (const int neuron : neurons) proof_.sloped.push_back(named(program.id(neuron)));
+  const Lines lines(program.ranges());
+  for (const int neuron : neurons) {
+    proof_.sloped.push_back(named(program.id(neuron)));
+    proof_.slopes_above.push_back(lines.high[static_cast<std::size_t>(neuron)]);
+  }
   proof_.sloped_start.push_back(static_cast<std::int64_t>(proof_.sloped.size()));
   return static_cast<std::int64_t>(proof_.sloped_start.size()) - 2;
 }

@@ -42,7 +42,7 @@ class ProofRecorder {
   void begin_box(std::span<const double> low, std::span<const double> high, std::vector<std::int64_t> cases);
   /// `parent`, `case_index`: -1 for none and for all.
   int open_scope(int parent, std::int64_t case_index, const Phases& phases);
-  /// Neurons that leaves have slopes for.
+  /// Neurons that leaves have slopes for; above them are the lines that the program's ranges give.
   std::int64_t sloped(const Program& program, std::span<const int> neurons);
 
   /// In the scope, the input of a neuron is at least (side +1) or at most (-1) `bound`.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -15,7 +18,11 @@
 
 #include <espalier/error.hpp>
 
+#include "artifact/hdf5_image.hpp"
+#include "exchange/onnx.hpp"
+#include "exchange/vnnlib.hpp"
 #include "support/judge.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace espalier;
 using namespace espalier::crown;
@@ -35,6 +42,13 @@ Digest digest_of(const Fields& fields) {
   return fields.digest(Proof::kKind, Proof::kFormat);
 }
 
+std::string image_of(const Proof& proof) {
+  const Fields fields = proof.to_fields();
+  return artifact::write_image(
+      {.kind = std::string(Proof::kKind), .format = Proof::kFormat, .digest = digest_of(fields), .writer = "a test"},
+      fields);
+}
+
 /// A limit that depends on no clock.
 abstract::Used few_calls() {
   return [calls = 0]() mutable { return ++calls / 20'000.0; };
@@ -50,7 +64,7 @@ PropertyQuestion small_question() {
   q.property.inputs = 2;
   q.property.outputs = 1;
   q.property.boxes = {{.low = {-1, -1}, .high = {1, 1}}};
-  q.property.cases = {{.box = 0, .constraints = {{.terms = {{0, -1}}, .limit = -2.5}}}};
+  q.property.cases = {{.box = 0, .constraints = {{.terms = {{0, -1}}, .limit = -2.375}}}};
   return q;
 }
 
@@ -85,6 +99,56 @@ TEST_CASE("keeping a proof does not turn an answer around") {
   CHECK(proven > 50);
 }
 
+TEST_CASE("proofs of random questions are valid for the checker") {
+  if (std::system("/usr/bin/python3 -c 'import h5py, numpy' 2>/dev/null") != 0) {
+    MESSAGE("skipped: the checker needs python3-numpy and python3-h5py");
+    return;
+  }
+  const TempDir folder;
+  std::string triples;
+  int count = 0;
+  for (std::uint32_t number = 0; number < 150; ++number) {
+    const PropertyQuestion q = question(number);
+    try {
+      const auto write = [&](const std::string& ending, const std::string& bytes) {
+        const std::filesystem::path path = folder / (std::to_string(number) + ending);
+        std::ofstream(path, std::ios::binary) << bytes;
+        triples += " " + path.string();
+      };
+      const std::string model = exchange::onnx_bytes(q.network);
+      const std::string text = exchange::vnnlib_text(q.property);
+      const Network network = exchange::parse_onnx(model, "model");
+      const Property property = exchange::parse_vnnlib(text, "property");
+      const Verifier verifier(network);
+      ProofRecorder recorder(verifier.graph(), property, kPlenty);
+      if (verifier.decide(property, 1, few_calls(), &recorder).verdict != Verdict::robust) continue;
+      if (recorder.given_up()) continue;
+      const Proof proof = recorder.take();
+      if (proof.empty()) continue;  // no case has an input
+      write(".onnx", model);
+      write(".vnnlib", text);
+      write(".h5", image_of(proof));
+      ++count;
+    } catch (const Error& e) {
+      REQUIRE(e.code() == Code::unsupported);  // a network or a property that has no file
+    }
+  }
+  CHECK(count > 30);
+  const std::string command =
+      std::string(ESPALIER_SOURCE_DIR) + "/tools/check-proof" + triples + " >" + (folder / "said").string() + " 2>&1";
+  CHECK(std::system(("PYTHONDONTWRITEBYTECODE=1 " + command).c_str()) == 0);
+  std::ifstream said(folder / "said");
+  int valid = 0;
+  for (std::string line; std::getline(said, line);) {
+    if (line.ends_with(": valid")) {
+      ++valid;
+    } else {
+      FAIL_CHECK(line);
+    }
+  }
+  CHECK(valid == count);
+}
+
 TEST_CASE("a proof comes back from its fields as it was") {
   int kept = 0;
   for (std::uint32_t number = 0; number < 100; ++number) {
@@ -105,13 +169,13 @@ TEST_CASE("a proof comes back from its fields as it was") {
 }
 
 TEST_CASE("fields of another shape are no proof") {
-  Fields fields;
-  const Fields right = Proof().to_fields();
-  for (const auto& [name, field] : right.all()) {
-    fields.set(name, name == "claims/neuron" ? Field(Tensor::zeros(DType::i32, {4})) : field);
+  const Fields fields = Proof().to_fields();
+  Fields odd;
+  for (const auto& [name, field] : fields.all()) {
+    if (name != "claims/neuron") odd.set(name, field);
   }
-  CHECK_THROWS_WITH_AS(Proof::from_fields(fields), doctest::Contains("field 'claims/neuron' of a Proof has shape"),
-                       Error);
+  odd.set("claims/neuron", Tensor::zeros(DType::i32, {4}));
+  CHECK_THROWS_WITH_AS(Proof::from_fields(odd), doctest::Contains("field 'claims/neuron' of a Proof has shape"), Error);
 }
 
 TEST_CASE("every list of a proof is cut where its starts say") {
@@ -181,7 +245,7 @@ TEST_CASE("a proof by halves does not depend on threads") {
   double most = -HUGE_VAL;
   std::uniform_real_distribution<double> draw(-1, 1);
   for (int i = 0; i < 2000; ++i)
-    most = std::max(most, network.forward(std::vector{draw(random), draw(random), draw(random)})[0]);
+    most = std::max(most, network.forward(std::vector<double>{draw(random), draw(random), draw(random)})[0]);
   q.property.cases = {{.box = 0, .constraints = {{.terms = {{0, -1}}, .limit = -most - 0.5 * std::abs(most)}}}};
   const Verifier verifier(q.network);
   std::vector<Digest> digests;

@@ -101,7 +101,7 @@ class Lines:
     """What bounds ReLUs from both sides: slopes, and phases with multipliers, of some rows each."""
 
     def __init__(self, slopes, phases):
-        """[row, relu, element] with a slope each; [row, relu, element, sign] with a multiplier each."""
+        """[row, relu, element] with slopes below and above; [row, relu, element, sign] with a multiplier each."""
         self.slopes, self.phases = slopes, phases
 
     @staticmethod
@@ -115,14 +115,18 @@ class Lines:
         unstable = (low < 0) & (high > 0)
         with np.errstate(all="ignore"):
             chord = np.where(unstable, np.clip(high / (high - low), 0, 1), np.where(low >= 0, 1.0, 0.0))
-        # max(0, z) - s z is largest at one end, whatever s in [0, 1] is.
-        offset = np.where(unstable, np.maximum(-chord * low, (1 - chord) * high) * (1 + 1e-14) + TINY, 0)
         below = np.where(unstable, (high > -low) * 1.0, chord)
-        (below, above, offset), pull = (np.broadcast_to(v, a.shape).copy() for v in (below, chord, offset)), np.zeros_like(a)
+        below, above = (np.broadcast_to(v, a.shape).copy() for v in (below, chord))
+        pull = np.zeros_like(a)
+        # Those that are named have the proof's lines, stable or not: whatever better bounds are known here, what the
+        # proof has computed is no better then.
         of, slopes = self.of(r, self.slopes)
         row, k = of[:, 0], of[:, 2]
-        free = np.broadcast_to(unstable, a.shape)[row, k]
-        below[row[free], k[free]] = slopes[free]
+        below[row, k], above[row, k] = slopes[:, 0], slopes[:, 1]
+        # max(0, z) - s z is largest at one end, whatever s in [0, 1] is.
+        ends = (np.maximum(end, 0) - above * end for end in (low, high))
+        offset = np.maximum(np.maximum(*ends), 0) * (1 + 1e-14) + UNIT * 4 * np.maximum(np.abs(low), np.abs(high)) + TINY
+        offset = np.where((above == chord) & ~unstable, 0, offset)
         of, multipliers = self.of(r, self.phases)
         row, k, sign = of[:, 0], of[:, 2], of[:, 3]
         below[row, k] = above[row, k] = (sign > 0) * 1.0

@@ -19,13 +19,14 @@ INTEGERS = """scopes/box scopes/parent scopes/case scopes/phase_start scopes/pha
 claims/side claims/slopes claims/leaf_start sloped/start sloped/neurons leaves/phase_start leaves/phases
 leaves/slope_start leaves/weight_start leaves/weight_constraint property/case_box property/case_constraints
 property/constraint_terms property/term_output property/inputs property/outputs""".split()
-NUMBERS = """boxes/low boxes/high claims/bound leaves/multipliers leaves/slopes leaves/weights property/box_low
+NUMBERS = """sloped/above boxes/low boxes/high claims/bound leaves/multipliers leaves/slopes leaves/weights property/box_low
 property/box_high property/limit property/term_factor""".split()
 # Arrays that go together, of so many rows.
 TOGETHER = [
     ("scopes/box", "scopes/parent", "scopes/case"),
     ("claims/scope", "claims/neuron", "claims/side", "claims/bound", "claims/slopes"),
     ("leaves/phases", "leaves/multipliers"),
+    ("sloped/neurons", "sloped/above"),
     ("leaves/weight_constraint", "leaves/weights"),
     ("leaves/phase_start", "leaves/slope_start", "leaves/weight_start"),
     ("property/case_box", "property/case_constraints"),
@@ -160,7 +161,8 @@ class Proof:
         c = self.column
         for name in ("leaves/multipliers", "leaves/weights"):
             require(np.all(c[name] >= 0), "'%s' has numbers below 0", name)
-        require(np.all((c["leaves/slopes"] >= 0) & (c["leaves/slopes"] <= 1)), "'leaves/slopes' has slopes outside [0, 1]")
+        for name in ("leaves/slopes", "sloped/above"):
+            require(np.all((c[name] >= 0) & (c[name] <= 1)), "'%s' has slopes outside [0, 1]", name)
         sloped = c["sloped/neurons"]
         require(np.all(self.is_neuron(sloped[:, 0], sloped[:, 1])), "'sloped/neurons' names no neuron")
         claim_of = np.repeat(np.arange(len(c["claims/scope"])), np.diff(c["claims/leaf_start"]))

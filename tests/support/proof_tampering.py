@@ -179,6 +179,7 @@ TAMPERINGS = {
     "a slope above 1": change_one("leaves/slopes", lambda v: 1.5),
     "a slope below 0": change_one("leaves/slopes", lambda v: -0.5),
     "a slope that is no number": change_one("leaves/slopes", lambda v: np.nan),
+    "a slope above that is too large": change_one("sloped/above", lambda v: 1.5),
     "weights of 0": change_all("leaves/weights", lambda v: 0 * v),
     "a negative weight": change_one("leaves/weights", lambda v: -1.0),
     "a weight of another case": change_one("leaves/weight_constraint", lambda v: 1000),

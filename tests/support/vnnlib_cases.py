@@ -27,6 +27,8 @@ def linear(e):
     if e[0] == "*" and len(parts) == 2 and any(set(p) <= {""} for p in parts):
         scalar, rest = parts if set(parts[0]) <= {""} else reversed(parts)
         return {v: f * scalar.get("", 0) for v, f in rest.items()}
+    if e[0] == "/" and len(parts) == 2 and set(parts[1]) <= {""}:
+        return {v: f / parts[1].get("", 0) for v, f in parts[0].items()}
     raise ValueError("term " + str(e[0]))
 
 
@@ -37,10 +39,11 @@ def disjuncts(e, bound):
         return [list(itertools.chain.from_iterable(p)) for p in parts]
     if e[0] == "or":
         return [d for p in e[1:] for d in disjuncts(p, bound)]
-    if e[0] not in ("<=", ">=") or len(e) != 3:
+    if e[0] not in ("<=", ">=", "="):
         raise ValueError("relation " + str(e[0]))
-    left, right = (e[1], e[2]) if e[0] == "<=" else (e[2], e[1])
-    return [[bound(linear(["-", left, right]))]]
+    pairs = list(zip(e[1:], e[2:]))  # of neighbours, where there are more than two
+    up = [pair for pair in pairs if e[0] != ">="] + [pair[::-1] for pair in pairs if e[0] != "<="]
+    return [[bound(linear(["-", left, right])) for left, right in up]]
 
 
 def place(name, size):
