@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "normal_float.hpp"
+
 namespace espalier::crown {
 namespace {
 
@@ -18,7 +20,7 @@ float chord_offset(double low, double high, double slope) {
   // max(0, z) - s z is convex in z, so its maximum lies at an end: -s low or (1 - s) high.
   const double at_ends = std::max(-slope * low, (1 - slope) * high);
   const double safe = at_ends * (1 + 0x1p-21) + 0x1p-23 * slope * high;
-  return std::nextafter(static_cast<float>(safe), HUGE_VALF);
+  return std::nextafter(normal_above(safe), HUGE_VALF);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "normal_float.hpp"
+
 namespace espalier::crown {
 
 Brancher::Brancher(const Program& program, const Lines& lines, int place, std::span<const Goal> goals,
@@ -45,7 +47,7 @@ float* Brancher::new_group() {
 void Brancher::load(int lane, const Domain& domain, float* objective) {
   const std::vector<double>& factors = goals_[domain.goal].factors;
   for (std::size_t i = 0; i < factors.size(); ++i) {
-    objective[i * kLanes + static_cast<std::size_t>(lane)] = static_cast<float>(factors[i]);
+    objective[i * kLanes + static_cast<std::size_t>(lane)] = normal_float(factors[i]);
   }
   for (const Place& p : places_) {
     bounder_.set_low(lane, p.neuron, Domain::unpacked(domain.slopes[static_cast<std::size_t>(p.neuron)]));

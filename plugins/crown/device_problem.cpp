@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "normal_float.hpp"
+
 namespace espalier::crown {
 namespace {
 
@@ -50,7 +52,7 @@ DeviceProblem device_problem(const Root& root, std::span<const Goal> goals) {
                         .thresholds = {}};
   for (int v = 0; v <= program.output(); ++v) problem.values.push_back(flat(program.value(v)));
   for (const Goal& goal : goals) {
-    for (const double factor : goal.factors) problem.goals.push_back(static_cast<float>(factor));
+    for (const double factor : goal.factors) problem.goals.push_back(normal_float(factor));
     problem.thresholds.push_back(goal.float_threshold());
   }
   return problem;

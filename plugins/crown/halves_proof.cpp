@@ -13,6 +13,7 @@
 #include <abstract/box.hpp>
 
 #include "bounder.hpp"
+#include "normal_float.hpp"
 #include "solve.hpp"
 #include "team.hpp"
 
@@ -74,7 +75,7 @@ double lack(const FewInputs& question, const InputBox& part, const MayContinue& 
     const std::size_t count = std::min<std::size_t>(goals.size(), kLanes);
     for (std::size_t g = 0; g < count; ++g) {
       for (std::size_t k = 0; k < goals[g].factors.size(); ++k) {
-        objective[k * kLanes + g] = static_cast<float>(goals[g].factors[k]);
+        objective[k * kLanes + g] = normal_float(goals[g].factors[k]);
       }
     }
     bounder.reset(root->lines);

@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "normal_float.hpp"
+
 namespace espalier::crown {
 namespace {
 
@@ -132,9 +134,7 @@ Matrix::Matrix(const abstract::Columns& columns, std::int64_t rows, std::span<co
       const auto& [weight, row] = columns.terms[t];
       const std::int32_t place = row_place[static_cast<std::size_t>(row)];
       if (place < 0) continue;
-      const auto rounded = static_cast<float>(weight);
-      inexact_ = inexact_ || static_cast<double>(rounded) != weight;
-      terms.push_back({static_cast<std::int32_t>(j), place, rounded});
+      terms.push_back({static_cast<std::int32_t>(j), place, normal_float(weight)});
     }
   }
   std::vector<Term> across = terms;

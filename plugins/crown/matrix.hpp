@@ -17,14 +17,12 @@ namespace espalier::crown {
 /// by what multiplies faster.
 class Matrix {
  public:
-  /// The given rows and columns of `columns`, in that order. Weights are rounded to float; see `inexact`.
+  /// The given rows and columns of `columns`, in that order. Weights become floats; see normal_float().
   Matrix(const abstract::Columns& columns, std::int64_t rows, std::span<const std::int32_t> kept_rows,
          std::span<const std::int32_t> kept_columns);
 
   int rows() const { return rows_; }
   int columns() const { return columns_; }
-  /// Whether some weight is not exactly a float.
-  bool inexact() const { return inexact_; }
   /// With `chosen` rows, or all: elements of x that these do not depend on are not looked at.
   void forward(const float* x, float* y, bool add, const char* chosen = nullptr) const {
     multiply(forward_, {nullptr, chosen}, x, y, add);
@@ -54,7 +52,6 @@ class Matrix {
 
   int rows_ = 0;
   int columns_ = 0;
-  bool inexact_ = false;
   bool dense_ = false;
   Packed forward_;
   Packed backward_;

@@ -23,7 +23,7 @@ ESPALIER_PLUGIN(plugin) {
   abstract::describe_verifier(
       plugin.stage("verify", verify)
           .doc("Verifies robustness by attacks, linear bounds and branch and bound over the phases of neurons.")
-          .revision(2)
+          .revision(3)
           .uses_device())
       .output<Metrics>("metrics", "subproblems: the parts of all boxes that were bounded")
       .param("memory_mib", &VerifyParams::memory_mib, kMemory)
@@ -34,7 +34,7 @@ ESPALIER_PLUGIN(plugin) {
   plugin.kind<Proof>();
   plugin.stage("property", verify_property)
       .doc("Decides one property like crown.verify; networks of few inputs by halving the box of inputs.")
-      .revision(3)
+      .revision(4)
       .uses_device()
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")
@@ -55,7 +55,7 @@ ESPALIER_PLUGIN(plugin) {
       .doc(
           "Finds for every image the largest radius that crown.verify can prove and the smallest at which a "
           "counterexample was found, by bisection.")
-      .revision(2)
+      .revision(3)
       .uses_device()
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")

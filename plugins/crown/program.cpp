@@ -9,6 +9,8 @@
 
 #include <espalier/error.hpp>
 
+#include "normal_float.hpp"
+
 namespace espalier::crown {
 namespace {
 
@@ -113,11 +115,11 @@ Program::Program(const Graph& graph, const abstract::Relaxation& relaxation, Pha
   const Intervals& box = relaxation.bounds(0);
   for (const std::int32_t k : input.elements) {
     const auto& [low, high] = box[static_cast<std::size_t>(k)];
-    const auto centre = static_cast<float>(low + (high - low) / 2);
+    const float centre = normal_float(low + (high - low) / 2);
     const double reach = std::max(abstract::sum_up(high, -static_cast<double>(centre)),
                                   abstract::sum_up(static_cast<double>(centre), -low));
     centre_.push_back(centre);
-    radius_.push_back(round_up(reach));
+    radius_.push_back(normal_above(reach));
   }
   values_.push_back(std::move(input));
   note_sizes(0, box);
@@ -149,7 +151,7 @@ void Program::add_copy(int v, const abstract::Relaxation& relaxation) {
   add_piece({&same, v, 0}, graph_->size(v), copy, slack);
   copy.bias.assign(copy.elements.size(), 0);
   copy.rounded_bias.assign(copy.elements.size(), 0);
-  for (const double s : slack) copy.slack.push_back(round_up(s * (1 + 0x1p-10)));
+  for (const double s : slack) copy.slack.push_back(normal_above(s * (1 + 0x1p-10)));
   values_.push_back(std::move(copy));
   place_[static_cast<std::size_t>(v)] = values() - 1;
   note_sizes(values() - 1, relaxation.bounds(v));
@@ -181,6 +183,12 @@ void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
   }
   note_neurons(place_.back(), in, before);
   note_sizes(place_.back(), relaxation.bounds(v));
+  // Slopes times coefficients are shares of what is before the ReLU.
+  std::vector<double> sizes;
+  for (const std::int32_t k : values_[static_cast<std::size_t>(place_.back())].elements) {
+    sizes.push_back(abstract::magnitude(before[static_cast<std::size_t>(k)]));
+  }
+  note_underflow(sizes);
 }
 
 Value Program::make(int v, std::vector<std::int32_t> kept) const {
@@ -204,7 +212,7 @@ Value Program::make(int v, std::vector<std::int32_t> kept) const {
     out.bias.push_back(bias);
     out.rounded_bias.push_back(static_cast<float>(bias));
     // Constants are summed in double: fewer than 2^22 of them.
-    out.slack.push_back(round_up((slack[i] + bias_error + 0x1p-30 * std::abs(bias)) * (1 + 0x1p-10)));
+    out.slack.push_back(normal_above((slack[i] + bias_error + 0x1p-30 * std::abs(bias)) * (1 + 0x1p-10)));
   }
   return out;
 }
@@ -215,22 +223,26 @@ void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, std
   auto matrix = std::make_unique<Matrix>(*piece.columns, rows, value.elements, from.elements);
   // Concretisation sums 8 inputs of 2 products each in float.
   const double concretised = source == 0 ? float_gamma(20) : 0;
-  const double once = float_gamma(fan_out_[static_cast<std::size_t>(piece.from)] + 4) + concretised +
-                      piece.weight_error + (matrix->inexact() ? 2 * kFloatUnit : 0);
+  const double once =
+      float_gamma(fan_out_[static_cast<std::size_t>(piece.from)] + 4) + concretised + piece.weight_error;
   // The computed coefficients, which errors are shares of, may be larger than the real ones by as much.
   const double unit = once * (1 + once);
   std::vector<double> weighted(static_cast<std::size_t>(rows), 0);
+  std::vector<double> lost(static_cast<std::size_t>(rows), 0);
   const std::vector<double>& sizes = sizes_[static_cast<std::size_t>(source)];
   for (std::size_t j = 0; j < from.elements.size(); ++j) {
     const auto column = static_cast<std::size_t>(from.elements[j]);
     for (auto t = static_cast<std::size_t>(piece.columns->start[column]);
          t < static_cast<std::size_t>(piece.columns->start[column + 1]); ++t) {
       const auto& [weight, row] = piece.columns->terms[t];
-      weighted[static_cast<std::size_t>(row)] += std::abs(weight) * sizes[j];
+      const double off = lost_in_float(weight);
+      weighted[static_cast<std::size_t>(row)] += (std::abs(weight) + off) * sizes[j];
+      if (off != 0) lost[static_cast<std::size_t>(row)] += off * sizes[j];
     }
   }
   for (std::size_t i = 0; i < slack.size(); ++i) {
-    slack[i] += unit * weighted[static_cast<std::size_t>(value.elements[i])];
+    const auto row = static_cast<std::size_t>(value.elements[i]);
+    slack[i] += unit * weighted[row] + lost[row];
   }
   value.edges.push_back({source, std::move(matrix)});
 }
@@ -253,18 +265,22 @@ void Program::note_neurons(int place, int graph_value, const Intervals& bounds) 
   }
 }
 
+/// Every coefficient on elements of these sizes collects fewer than 2^20 products, each off by at most one denormal; so
+/// do the sums of errors.
+void Program::note_underflow(std::span<const double> sizes) {
+  const double total = std::accumulate(sizes.begin(), sizes.end(), static_cast<double>(sizes.size()));
+  underflow_ += total * 0x1p22 * kSmallest;
+}
+
 void Program::note_sizes(int place, const Intervals& bounds) {
   const Value& v = values_[static_cast<std::size_t>(place)];
   std::vector<double> sizes;
-  double total = 0;
   for (std::size_t i = 0; i < v.elements.size(); ++i) {
     const auto k = static_cast<std::size_t>(v.elements[i]);
     // The input's box was widened to floats.
     sizes.push_back(place == 0 ? (std::abs(double{centre_[i]}) + double{radius_[i]}) : abstract::magnitude(bounds[k]));
-    total += sizes.back();
   }
-  // Every coefficient collects fewer than 2^20 products, each off by at most one denormal; so do the sums of errors.
-  underflow_ += (total + static_cast<double>(v.size)) * 0x1p22 * kSmallest;
+  note_underflow(sizes);
   if (sizes_.size() <= static_cast<std::size_t>(place)) sizes_.resize(static_cast<std::size_t>(place) + 1);
   sizes_[static_cast<std::size_t>(place)] = std::move(sizes);
 }

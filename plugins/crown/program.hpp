@@ -65,7 +65,9 @@ std::vector<std::int32_t> used_inputs(const abstract::Graph& graph);
 /// The error terms: a coefficient row p on the elements of a value moves to its sources as fl(p W) in float. Whatever
 /// the order of the sums and with or without fused operations, element k is off by at most gamma(m) sum_j |p_j| |W_jk|
 /// for m terms (Higham, section 3.1), and multiplied by a source element of size at most Y_k; so slack_j = gamma sum_k
-/// |W_jk| Y_k, summed once, bounds all of it per unit of |p_j|. What biases and concretisation lose is in it too.
+/// |W_jk| Y_k, summed once, bounds all of it per unit of |p_j|. What weights lost when they became floats, biases and
+/// concretisation lose is in it too. No number here is denormal, so that devices that take such numbers for 0 lose no
+/// more than products do (underflow()).
 class Program {
  public:
   /// The input of a network over the box of `relaxation`, which knows no more than it, where some neurons have known
@@ -103,6 +105,7 @@ class Program {
   int split_of(NeuronId neuron) const;
   void note_neurons(int place, int graph_value, const abstract::Intervals& bounds);
   void note_sizes(int place, const abstract::Intervals& bounds);
+  void note_underflow(std::span<const double> sizes);
 
   const abstract::Graph* graph_;
   Phases phases_;

@@ -14,6 +14,7 @@
 
 #include "box_search.hpp"
 #include "halves_proof.hpp"
+#include "normal_float.hpp"
 
 namespace espalier::crown {
 namespace {
@@ -96,7 +97,7 @@ Goal goal_of(const OutputConstraint& constraint, std::size_t outputs, const abst
   }
   double lost = 0;
   for (std::size_t k = 0; k < outputs; ++k) {
-    const double by = std::abs(goal.factors[k] - static_cast<double>(static_cast<float>(goal.factors[k])));
+    const double by = lost_in_float(goal.factors[k]);
     if (by != 0) lost += by * abstract::magnitude(ranges[k]);
   }
   goal.rounding = abstract::inflate(lost);

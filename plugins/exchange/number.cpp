@@ -150,6 +150,11 @@ Number::Rational Number::exact() const {
   return negative_ ? Rational(-size) : size;
 }
 
+bool Number::is_unit() const {
+  if (std::abs(nearest_) != 1) return false;
+  return digits_ == "1" || abs(exact()) == 1;
+}
+
 Number Number::operator-() const {
   if (calculated_) return Number(Rational(-*calculated_));
   Number result = *this;

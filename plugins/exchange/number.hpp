@@ -28,6 +28,7 @@ class Number {
   double nearest() const { return nearest_; }
   bool is_zero() const { return zero_; }
   bool is_negative() const { return !zero_ && negative_; }
+  bool is_unit() const;  ///< 1 or -1
 
   Number operator-() const;
   friend Number operator+(const Number& a, const Number& b);

@@ -128,6 +128,17 @@ std::vector<RobustnessQuestion> hostile_questions() {
     builder.add(random_linear(3, 2, 1, random));
     all.push_back(about(fmt::format("gammas of {:g}", gamma), builder.build(), {0.5F, 0.5F}, 0.2));
   }
+  for (const double margin : {1e-3, -1e-3, 0.0}) {
+    NetworkBuilder builder({2});
+    builder.add(random_linear(2, 3, 1, random));
+    add_vanishing(builder, 3, random);
+    builder.add(Relu{});
+    builder.add(random_linear(3, 2, 1, random));
+    RobustnessQuestion q =
+        about(fmt::format("a weight of 1e-46, margin {}", margin), builder.build(), {0.5F, 0.5F}, 0.2);
+    plant(q, margin);
+    all.push_back(std::move(q));
+  }
   return all;
 }
 
@@ -262,6 +273,29 @@ TEST_CASE("hostile numbers: no answer is wrong, and every question is decided") 
     CHECK((property.verdict != Verdict::counterexample || can_happen));
     CHECK((property.verdict != Verdict::unknown || property.message.find("decimals") != std::string::npos));
   }
+}
+
+TEST_CASE("a weight that is no float counts for all that it is") {
+  // Many inputs, so that the search is the one in float: every input of the box is above 50.
+  constexpr std::int64_t kInputs = 20;
+  const auto one = [](float x) { return Tensor::of<float>({1}, {x}); };
+  NetworkBuilder builder({kInputs});
+  builder.add(Linear{.weight = changed(Tensor::zeros(DType::f32, {1, kInputs}), [](float) { return 5e8F; }),
+                     .bias = one(0),
+                     .mask = {}});
+  builder.add(Relu{});
+  builder.add(Affine{.scale = one(1e-8F), .shift = one(0), .divisor = one(1e38F)});
+  builder.add(Affine{.scale = one(1e38F), .shift = one(0), .divisor = {}});
+  Property p;
+  p.inputs = kInputs;
+  p.outputs = 1;
+  p.boxes = {{std::vector<double>(kInputs, 0.9), std::vector<double>(kInputs, 1)}};
+  p.cases = {{.box = 0, .constraints = {{.terms = {{0, -1}}, .limit = -50}}}};
+  const Network network = builder.build();
+  const Decision answer = Verifier(network).decide(p, 1, [] { return 0.0; });
+  CHECK(answer.verdict == Verdict::counterexample);
+  p.cases[0].constraints[0].limit = -200;
+  CHECK(Verifier(network).decide(p, 1, [] { return 0.0; }).verdict != Verdict::counterexample);
 }
 
 TEST_CASE("equal bounds and empty boxes") {

@@ -121,7 +121,10 @@ TEST_CASE("linear terms are added up exactly and rounded once") {
   CHECK(only_constraint("(<= (* 5e-324 Y_0) (+ 1e-5 1e-400))").terms == Terms{{0, 5e-324}});
   CHECK(only_constraint("(<= Y_0 (+ 9007199254740993 0.0))").limit == 9007199254740992);   // a tie, to even
   CHECK(only_constraint("(<= Y_0 (+ 9007199254740992 1.01))").limit == 9007199254740994);  // above the tie
-  CHECK(only_constraint("(<= Y_0 (* 0010 012.50e-1))").limit == 12.5);                     // not octal
+  CHECK(only_constraint("(<= (* 1.0 Y_0) 1)").terms[0].factor == 1);
+  CHECK(only_constraint("(<= (* -100e-2 Y_0) 1)").terms[0].factor == -1);
+  CHECK(only_constraint("(<= (* 0.9999999999999999 Y_0) 1)").terms[0].factor < 1);
+  CHECK(only_constraint("(<= Y_0 (* 0010 012.50e-1))").limit == 12.5);  // not octal
   CHECK(only_constraint("(<= Y_0 (+ 0.00 -.0e9 +00.5E+1))").limit == 5);
   // Exactly: nothing gets lost, and nothing is left over.
   CHECK(with_asserts("(assert (<= (+ 1e300 1e-300) 1e300))").cases.empty());
@@ -246,6 +249,8 @@ TEST_CASE("what cannot be read is refused with its place and the reason") {
   check(start + "(assert (<= (* " + repeated("9", 2000) + " Y_0) 1))", "too many digits");
   check(start + "(assert (<= (* 1e9999 Y_0) 1))", "p.vnnlib:8:13: numbers here have too many digits");
   check(start + "(assert (<= (* " + repeated("9", 2000) + " Y_0) 1))", "too many digits");
+  check(start + "(assert (<= (* 0.99999999999999999 Y_0) 1))", "p.vnnlib:8:9: a factor here is nearer to 1");
+  check(start + "(assert (<= (+ Y_1 (* -1.00000000000000001 Y_0)) 1))", "a factor here is nearer to 1");
   check(start + "(assert (<= Y_3 1))", "'Y_3' is neither a number nor declared");
   check(start + "(assert (<= X_01 1))", "'X_01'");
   check(start + "(assert (and))", "needs an operator");

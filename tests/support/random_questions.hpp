@@ -76,6 +76,15 @@ inline BatchNorm rational_batch_norm(std::int64_t channels, std::mt19937& random
           .epsilon = 0.25};
 }
 
+/// Multiplies by about 1, over a weight that is no float: 1e28, then 1e-8 / 1e38, then 1e18.
+inline void add_vanishing(NetworkBuilder& builder, std::int64_t width, std::mt19937& random) {
+  const auto all = [&](float v) { return changed(Tensor::zeros(DType::f32, {width}), [=](float) { return v; }); };
+  const float share = std::uniform_real_distribution<float>(0.5F, 2)(random);
+  builder.add(Affine{.scale = all(1e28F), .shift = all(0), .divisor = {}});
+  builder.add(Affine{.scale = all(share * 1e-8F), .shift = all(0), .divisor = all(1e38F)});
+  builder.add(Affine{.scale = all(1e18F), .shift = all(0), .divisor = {}});
+}
+
 /// Builds tiny networks of one kind of numbers.
 class TinyNetworks {
  public:
@@ -139,6 +148,7 @@ class TinyNetworks {
     for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
       builder.add(layer(widths[i], widths[i + 1]));
       if (odd_ && one_in(4, random_)) builder.add(rational_batch_norm(widths[i + 1], random_));
+      if (odd_ && one_in(6, random_)) add_vanishing(builder, widths[i + 1], random_);
       builder.add(Relu{});
     }
     builder.add(layer(widths.back(), classes()));
