@@ -212,7 +212,7 @@ class PropertyDecision {
   }
 
   void by_phases(const abstract::Box& reals, const std::vector<Case>& cases, const Property::Box& box) {
-    const std::vector<std::int32_t> kept = used_inputs(graph_);
+    const std::vector<std::int32_t> kept = used_inputs(graph_, reals.hull());
     const TryPoint try_point = [&](std::size_t, std::span<const float> x) {
       std::vector<double> point;
       for (std::size_t i = 0; i < box.low.size(); ++i) point.push_back(box.low[i] / 2 + box.high[i] / 2);
@@ -314,7 +314,7 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
     decision.message = "no input lies within epsilon of the centre and inside the clip range";
     return decision;
   }
-  const std::vector<std::int32_t> kept = used_inputs(graph);
+  const std::vector<std::int32_t> kept = used_inputs(graph, question.box->hull());
   Witness witness;
   const auto try_input = [&](const std::vector<double>& point, bool as_it_is) {
     if (auto found = robustness_.counterexample_near(question, point)) {
