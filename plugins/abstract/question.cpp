@@ -102,7 +102,7 @@ std::int64_t unstable_neurons(const Relaxation& relaxation) {
   std::int64_t count = 0;
   for (int value = 0; value <= relaxation.last(); ++value) {
     if (!relaxation.graph().feeds_relu(value)) continue;
-    count += std::ranges::count_if(relaxation.bounds(value), [](Interval z) { return z.low < 0 && z.high > 0; });
+    count += std::ranges::count_if(relaxation.bounds(value), is_unstable);
   }
   return count;
 }
