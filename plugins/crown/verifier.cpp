@@ -257,8 +257,7 @@ class PropertyDecision {
 /// What has to hold everywhere for the answer to be `robust`.
 std::vector<Case> cases_of(const abstract::Question& question, std::int64_t classes) {
   std::vector<Case> cases;
-  for (std::int64_t c = 0; c < classes; ++c) {
-    if (c == question.label || (question.target && c != *question.target)) continue;
+  for (const std::int64_t c : abstract::rivals(question, classes)) {
     Goal margin;
     margin.factors.assign(static_cast<std::size_t>(classes), 0);
     margin.factors[static_cast<std::size_t>(question.label)] = 1;
