@@ -37,7 +37,7 @@ Digest content_of(const Network& network);
 /// A number that other pixels do not have: 52 bits of their digest.
 double pixels_of(std::span<const float> image);
 
-/// As series and values that radii_in reads, and others beside them.
+/// As series and values that radii_in reads. Needs: `who` is one of the two.
 Metrics metrics_of(const Radii& radii);
 /// Throws Error(request) when they are no such series, or a number of them cannot be what it stands for: NaN is no
 /// radius.
