@@ -52,7 +52,7 @@ struct Range {
   float low = 0;
   float high = 0;
   int split = 0;  ///< the sign of the phase that the neuron has by a split, or 0
-  bool unstable() const { return low < 0 && high > 0; }
+  bool unstable() const { return abstract::is_unstable({low, high}); }
 };
 
 /// The inputs that a Program has: those that some weight of the network touches and that vary in the box by more than
