@@ -50,7 +50,7 @@ Heading read_heading(const Item& table, Diagnostics& findings) {
   for (const Item& item : items_of(table.value)) {
     if (item.key != "name" && item.key != "title" && item.key != "doc") {
       findings.error(item.key_span, fmt::format("[pipeline] has no entry '{}'", item.key)).hint =
-          suggestion(item.key, {"name", "title", "doc"});
+          suggestion(item.key, {"name", "title", "doc"}, "it has");
       continue;
     }
     const auto* text = std::get_if<std::string>(&item.value.data);

@@ -128,7 +128,7 @@ class Connector {
       const auto value = find_value(known, wanted);
       if (!value) {
         bench_.fault(draft_, node.span, fmt::format("axis '{}' has no value '{}'", known.name, wanted)).hint =
-            suggestion(wanted, value_labels(known));
+            suggestion(wanted, value_labels(known), "it has");
         return false;
       }
       out.fixed.emplace_back(*axis, *value);
@@ -170,7 +170,7 @@ class Connector {
     if (fitting.size() == 1) return found;
     if (!name.empty() && kinds.empty()) {
       bench_.fault(draft_, node.span, fmt::format("{} has no output '{}'", from.full_name(), name)).hint =
-          core::closest(name, names) || names.empty() ? suggestion(name, names) : "it has " + core::quoted_list(names);
+          suggestion(name, names, "it has");
     } else if (fitting.empty()) {
       bench_
           .fault(draft_, node.span,

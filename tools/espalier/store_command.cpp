@@ -15,7 +15,7 @@ namespace espalier::cli {
 namespace {
 
 std::string newest_run_of(Workshop& workshop, const std::string& file) {
-  const auto text = workshop.disk.read(file);
+  const auto text = requested_text(workshop.disk, file);
   if (!text) throw Error(Code::request, fmt::format("there is no pipeline '{}'", file), "check the path after --keep");
   Diagnostics findings;
   const auto document = pipeline::Document::parse(file, *text, findings);
