@@ -63,7 +63,8 @@ void print_or_write(const Options& options, const std::string& text) {
   if (options.output.empty()) {
     fmt::print("{}", text);
   } else {
-    core::RealDisk().write_atomically(options.output, text);
+    core::RealDisk disk;
+    write_requested(disk, options.output, text);
   }
 }
 

@@ -143,7 +143,7 @@ int graph_command(const Options& options) {
   if (options.output.empty()) {
     std::fwrite(drawing.data(), 1, drawing.size(), stdout);
   } else {
-    session->workshop.disk.write_atomically(options.output, drawing);
+    write_requested(session->workshop.disk, options.output, drawing);
   }
   return kOk;
 }
