@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <vector>
 
 #include "domain.hpp"
@@ -64,7 +65,14 @@ struct DeviceRound {
   std::vector<DevicePoint> points;
 };
 
-/// The trees of a search with their open domains, on a device. One thread's.
+/// What every call of the two classes below throws when the device has no memory for it, not even for the least of it.
+class DeviceFull final : public std::exception {
+ public:
+  const char* what() const noexcept override { return "the device's memory is full"; }
+};
+
+/// The trees of a search with their open domains, on a device; a call that throws leaves none of them out. One
+/// thread's.
 class DeviceTrees {
  public:
   DeviceTrees() = default;
@@ -84,11 +92,11 @@ class DeviceTrees {
   virtual double worst() const = 0;
   /// The smallest bound of a domain that was closed; infinity when there is none.
   virtual double closed_bound() const = 0;
-  /// The open domains, with their literals and bounds and nothing else.
+  /// The open domains, with their literals and bounds and nothing else. Takes no memory of the device.
   virtual Domains open_domains() const = 0;
 };
 
-/// One LibTorch device. Throws std::exception when the device fails.
+/// One LibTorch device. Throws another std::exception when the device fails.
 class DeviceMaker {
  public:
   DeviceMaker() = default;

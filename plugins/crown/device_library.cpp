@@ -130,6 +130,7 @@ Device Device::chosen(std::string_view name, std::string_view given) {
 
 const DeviceMaker* Device::maker() const {
   if (is_own()) return nullptr;
+  if (given_ != nullptr) return given_;
   static std::mutex mutex;
   static auto* opened = new std::map<int, const DeviceMaker*>;
   const std::lock_guard lock(mutex);

@@ -19,6 +19,8 @@ class Device {
   /// "auto": what `given`, the node's device, says, and the own kernels when LibTorch has no such device.
   static Device chosen(std::string_view name, std::string_view given);
 
+  /// One that is there already; borrowed.
+  explicit Device(const DeviceMaker& maker) : gpu_(kGiven), given_(&maker) {}
   Device() = default;
 
   /// All that can be named here, without "auto". Loads the library if there is one.
@@ -33,9 +35,11 @@ class Device {
  private:
   static constexpr int kOwn = -2;
   static constexpr int kTorchCpu = -1;
+  static constexpr int kGiven = -3;
 
   int gpu_ = kOwn;
   bool optional_ = false;
+  const DeviceMaker* given_ = nullptr;
 };
 
 }  // namespace espalier::crown

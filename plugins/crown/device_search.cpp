@@ -30,15 +30,44 @@ class Search {
     for (const Domain& d : planted) worst = std::min(worst, d.bound);
     state_.note_first(worst);
     if (planted.empty() || state_.end() != End::proven) return state_.result(worst, std::move(planted));
-    trees_.reset(device_.make_trees(device_problem(state_.root(), state_.goals()), options()));
-    trees_->put(planted);
-    while_open();
-    state_.note_closed(trees_->closed_bound());
-    worst = trees_->worst();
-    return state_.result(worst, state_.end() == End::given_up ? trees_->open_domains() : Domains{});
+    try {
+      trees_.reset(device_.make_trees(device_problem(state_.root(), state_.goals()), options()));
+      shares_.push_back(planted);
+      put_back();
+      while_open();
+      state_.note_closed(trees_->closed_bound());
+      worst = trees_->worst();
+      return state_.result(worst, state_.end() == End::given_up ? trees_->open_domains() : Domains{});
+    } catch (const DeviceFull&) {
+      return give_up(planted);
+    }
   }
 
  private:
+  /// The search goes on elsewhere, from what is open.
+  SearchResult give_up(const Domains& planted) {
+    Domains open = left_of(planted);
+    double worst = HUGE_VAL;
+    for (const Domain& d : open) worst = std::min(worst, d.bound);
+    if (!open.empty()) state_.end_with(End::given_up);
+    SearchResult result = state_.result(worst, std::move(open));
+    result.device_full = true;
+    return result;
+  }
+
+  /// What a full device holds and what was on its way back to it; where it cannot tell, all that there was at first.
+  Domains left_of(const Domains& planted) {
+    if (trees_ == nullptr) return planted;
+    try {
+      state_.note_closed(trees_->closed_bound());
+      Domains open = trees_->open_domains();
+      for (const Domains& share : shares_) open.insert(open.end(), share.begin(), share.end());
+      return open;
+    } catch (const DeviceFull&) {
+      return planted;
+    }
+  }
+
   DeviceOptions options() const {
     return {.effort = options_.effort,
             .candidates = options_.branching.candidates,
@@ -67,12 +96,12 @@ class Search {
     state_.note_domains(round.bounded);
     for (const DevicePoint& p : round.points) state_.try_point(p.goal, p.point);
     if (round.taken.empty() || state_.end() == End::violated) return;
-    std::vector<Domains> shares(static_cast<std::size_t>(std::max(1, options_.threads)));
+    shares_.resize(static_cast<std::size_t>(std::max(1, options_.threads)));
     for (std::size_t i = 0; i < round.taken.size(); ++i) {
-      shares[i % shares.size()].push_back(std::move(round.taken[i]));
+      shares_[i % shares_.size()].push_back(std::move(round.taken[i]));
     }
-    in_parallel(static_cast<int>(shares.size()), [&](int t) {
-      Domains& share = shares[static_cast<std::size_t>(t)];
+    in_parallel(static_cast<int>(shares_.size()), [&](int t) {
+      Domains& share = shares_[static_cast<std::size_t>(t)];
       if (share.empty()) return;
       Brancher brancher = state_.brancher();
       state_.look_again(brancher, share, kOftenNarrow);
@@ -80,8 +109,13 @@ class Search {
       state_.note_closed(brancher);
     });
     if (state_.end() == End::violated) return;
-    for (const Domains& share : shares) {
-      if (!share.empty()) trees_->put(share);
+    put_back();
+  }
+
+  /// A share stays with the host until the device has it.
+  void put_back() {
+    for (; !shares_.empty(); shares_.pop_back()) {
+      if (!shares_.back().empty()) trees_->put(shares_.back());
     }
   }
 
@@ -89,6 +123,7 @@ class Search {
   const DeviceMaker& device_;
   const SearchOptions& options_;
   std::unique_ptr<DeviceTrees> trees_;
+  std::vector<Domains> shares_;  ///< what the trees do not have, or not any more
 };
 
 }  // namespace

@@ -42,6 +42,7 @@ struct SearchResult {
   double closed_bound = HUGE_VAL;  ///< certified, of what was closed alone
   std::int64_t domains = 0;
   std::vector<std::size_t> case_of;                ///< of every goal that domains name
+  bool device_full = false;                        ///< given up because the device has no memory for the search
   Domains open;                                    ///< what was left when given up; literals name neurons of the root
   Domains stuck;                                   ///< domains with every neuron fixed that nothing decided
   SecondLook::End why = SecondLook::End::refuted;  ///< of those, what outweighs the rest

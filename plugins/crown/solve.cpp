@@ -218,8 +218,6 @@ class Solver {
   }
 
   std::int64_t budget(std::int64_t domains) const { return maker_ != nullptr ? kDeviceSpeed * domains : domains; }
-  /// Parts share the threads, but one at a time has the device.
-  int parts_at_once() const { return maker_ != nullptr ? 1 : options_.threads; }
 
   SearchResult search_in(const Root& root, std::span<const std::size_t> which, std::int64_t most, int threads) {
     std::vector<Case> cases;
@@ -239,6 +237,7 @@ class Solver {
     }
     how.for_proof = options_.proof != nullptr;
     SearchResult result = search(root, cases, how, named, may_continue_);
+    if (result.device_full) maker_ = nullptr;  // for good: it would be full again
     if (options_.proof != nullptr) {
       const std::vector<std::size_t> open = open_cases(result, which);
       record(result, root, which, [&](std::size_t c) { return std::ranges::count(open, c) == 0; });
@@ -267,7 +266,9 @@ class Solver {
 
   Outcome by_parts(std::vector<Part> first) {
     queue_.put(std::move(first));
-    in_parallel(parts_at_once(), [&](int) {
+    // Parts share the threads, but one at a time has the device.
+    parts_at_once_ = maker_ != nullptr ? 1 : options_.threads;
+    in_parallel(parts_at_once_, [&](int) {
       try {
         work_on_all();
       } catch (...) {
@@ -289,7 +290,7 @@ class Solver {
   void work_on(const Part& part) {
     if (!may_continue_()) return end_with(End::out_of_time, -HUGE_VAL);
     ++parts_;
-    const int threads = options_.threads / parts_at_once();
+    const int threads = options_.threads / parts_at_once_;
     Refinement refinement;
     refinement.rounds = options_.part_rounds;
     std::optional<Root> inner = root(part.phases, part.outer.get(),
@@ -331,7 +332,8 @@ class Solver {
   const SolveOptions& options_;
   const TryPoint& try_point_;
   const MayContinue& may_continue_;
-  const DeviceMaker* maker_ = nullptr;  ///< once searches run on a device
+  const DeviceMaker* maker_ = nullptr;  ///< while searches run on a device
+  int parts_at_once_ = 1;
   std::shared_ptr<const Root> whole_;
   Parts queue_;
   std::mutex mutex_;

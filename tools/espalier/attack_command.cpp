@@ -11,6 +11,7 @@
 
 #include "model_file.hpp"
 #include "options.hpp"
+#include "output_file.hpp"
 #include "plugin/loader.hpp"
 #include "stage_call.hpp"
 
@@ -86,6 +87,7 @@ void print_json(const Attacks& attacks, const Options& options, double seconds) 
 
 int attack_command(const Options& options) {
   const auto begin = Clock::now();
+  require_output_file(options.output);
   plugin::Registry registry;
   const auto refused = plugin::load_plugins(plugin::search_path(options.plugin_path), registry);
   for (const plugin::Refused& r : refused) {
@@ -94,7 +96,7 @@ int attack_command(const Options& options) {
   const auto attacks = found(registry, options);
   if (!attacks) throw Error(Code::internal, fmt::format("'attack.{}' gave no attacks", options.attack));
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  if (!options.output.empty()) core::RealDisk().write_atomically(options.output, artifact_bytes(*attacks));
+  if (!options.output.empty()) write_output_file(options.output, artifact_bytes(*attacks));
   options.json ? print_json(*attacks, options, seconds) : print_table(*attacks, options, seconds);
   return kOk;
 }

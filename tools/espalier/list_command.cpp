@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "output_file.hpp"
 #include "plugin/scaffold.hpp"
 #include "plugin/schema.hpp"
 #include "session.hpp"
@@ -63,8 +64,7 @@ void print_or_write(const Options& options, const std::string& text) {
   if (options.output.empty()) {
     fmt::print("{}", text);
   } else {
-    core::RealDisk disk;
-    write_requested(disk, options.output, text);
+    write_output_file(options.output, text);
   }
 }
 

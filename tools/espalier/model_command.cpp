@@ -7,6 +7,7 @@
 #include "exchange/onnx.hpp"
 #include "model_file.hpp"
 #include "options.hpp"
+#include "output_file.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -52,9 +53,10 @@ int convert_command(const Options& options) {
     throw Error(Code::request, fmt::format("'{}' ends neither in .onnx nor in .h5", target.string()),
                 "name the file to write after what it shall be");
   }
+  require_output_file(target);
   const Network network = read_model(options.model);
   const bool is_onnx = target.extension() == ".onnx";
-  core::RealDisk().write_atomically(target, is_onnx ? exchange::onnx_bytes(network) : artifact_bytes(network));
+  write_output_file(target, is_onnx ? exchange::onnx_bytes(network) : artifact_bytes(network));
   return kOk;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/text.hpp"
 #include "counted.hpp"
+#include "output_file.hpp"
 #include "pipeline/graph.hpp"
 #include "session.hpp"
 
@@ -135,6 +136,7 @@ int explain_command(const Options& options) {
 }
 
 int graph_command(const Options& options) {
+  require_output_file(options.output);
   const auto session = Session::open(options);
   if (!session) return kBadRequest;
   const std::string drawing = options.format == "dot"       ? pipeline::to_dot(session->plan)
@@ -143,7 +145,7 @@ int graph_command(const Options& options) {
   if (options.output.empty()) {
     std::fwrite(drawing.data(), 1, drawing.size(), stdout);
   } else {
-    write_requested(session->workshop.disk, options.output, drawing);
+    write_output_file(options.output, drawing);
   }
   return kOk;
 }

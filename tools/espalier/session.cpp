@@ -93,19 +93,6 @@ std::optional<std::string> requested_text(core::Disk& disk, const std::string& f
   }
 }
 
-void write_requested(core::Disk& disk, const core::Path& file, std::string_view bytes) {
-  std::error_code unknown;
-  if (std::filesystem::is_directory(file, unknown)) {
-    throw Error(Code::request, fmt::format("'{}' is a folder", file.string()), "name a file in it");
-  }
-  const core::Path folder = file.parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder, unknown)) {
-    throw Error(Code::request, fmt::format("there is no folder '{}' for '{}'", folder.string(), file.string()),
-                "make it first, or name a file elsewhere");
-  }
-  disk.write_atomically(file, bytes);
-}
-
 Workshop::Workshop(const Options& options, const core::Path& store_folder)
     : refused(plugin::load_plugins(plugin::search_path(options.plugin_path), registry)),
       store(disk, store_folder, registry),

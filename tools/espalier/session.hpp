@@ -46,9 +46,6 @@ cache::RunRecord find_run(Workshop& workshop, const std::string& wanted);
 /// A file that the command line names; nothing when there is none. One that cannot be read is a wrong request.
 std::optional<std::string> requested_text(core::Disk& disk, const std::string& file);
 
-/// Writes a file that the command line names; one that cannot be where it was named is a wrong request.
-void write_requested(core::Disk& disk, const core::Path& file, std::string_view bytes);
-
 /// A pipeline that was read and checked, with everything needed to resolve or run it.
 class Session {
  public:

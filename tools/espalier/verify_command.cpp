@@ -14,11 +14,11 @@
 #include <espalier/results.hpp>
 
 #include "artifact/hdf5_image.hpp"
-#include "core/disk.hpp"
 #include "core/machine.hpp"
 #include "core/text.hpp"
 #include "exchange/onnx.hpp"
 #include "exchange/vnnlib.hpp"
+#include "output_file.hpp"
 #include "plugin/loader.hpp"
 #include "session.hpp"
 #include "stage_call.hpp"
@@ -50,7 +50,7 @@ class Printer {
       fmt::print("{}\n{}", answer.result, witness);
     }
     std::fflush(stdout);
-    if (!options_.witness.empty() && !witness.empty()) core::RealDisk().write_atomically(options_.witness, witness);
+    if (!witness.empty()) write_output_file(options_.witness, witness);
   }
 
  private:
@@ -202,7 +202,7 @@ class Verification {
                                        .format = kind->format,
                                        .digest = fields.digest(kind->name, kind->format),
                                        .writer = fmt::format("espalier {}", core::kVersion)};
-    core::RealDisk().write_atomically(options_.proof, artifact::write_image(header, fields));
+    write_output_file(options_.proof, artifact::write_image(header, fields));
   }
 
   int give_up() {
@@ -247,6 +247,8 @@ class Verification {
 
 int verify_command(const Options& options) {
   require_time_limit(options.timeout_s);
+  require_output_file(options.witness);
+  require_output_file(options.proof);
   return Verification(options).run();
 }
 

@@ -44,11 +44,13 @@ std::runtime_error plain(const c10::Error& e) {
   return std::runtime_error(e.what_without_backtrace());
 }
 
-/// Nothing but std::runtime_error leaves the library.
+/// Nothing but std::runtime_error and DeviceFull leaves the library.
 template <class Work>
 auto guarded(const Work& work) {
   try {
     return work();
+  } catch (const c10::OutOfMemoryError&) {
+    throw DeviceFull();
   } catch (const c10::Error& e) {
     throw plain(e);
   }

@@ -65,13 +65,17 @@ at::Tensor Store::choose(std::int64_t most, bool worst) const {
   return std::get<1>(apart.topk(count, 0, /*largest=*/true, /*sorted=*/false));
 }
 
-at::Tensor Store::all() const {
-  return rows_.bound.ne(kUnused).nonzero().flatten();
+Rows Store::on_host() const {
+  Rows rows;
+  const auto to = Rows::fields(rows);
+  const auto from = Rows::fields(rows_);
+  for (std::size_t i = 0; i < to.size(); ++i) *to[i] = from[i]->cpu();
+  return rows.at(rows.bound.ne(kUnused).nonzero().flatten());
 }
 
 void Store::remove(const at::Tensor& rows) {
-  rows_.bound.index_fill_(0, rows, kUnused);
   free_.narrow(0, free_count_, rows.size(0)).copy_(rows);
+  rows_.bound.index_fill_(0, rows, kUnused);  // last: when memory does not suffice, they are all still there
   free_count_ += rows.size(0);
 }
 

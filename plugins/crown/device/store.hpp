@@ -25,8 +25,8 @@ class Store {
 
   /// Up to `most` open rows: those with the worst bounds, or with the best.
   at::Tensor choose(std::int64_t most, bool worst) const;
-  /// All open rows.
-  at::Tensor all() const;
+  /// All open rows, without any memory of the device.
+  Rows on_host() const;
   Rows at(const at::Tensor& rows) const { return rows_.at(rows); }
   void remove(const at::Tensor& rows);
   /// Needs: room.

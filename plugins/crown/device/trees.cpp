@@ -90,7 +90,7 @@ double Trees::closed_bound() const {
 
 Domains Trees::open_domains() const {
   const Setting setting(options_.threads);
-  return store_.at(store_.all()).to_host(model_.free, false, model_.neurons);
+  return store_.on_host().to_host(model_.free, false, model_.neurons);
 }
 
 DeviceRound Trees::round(std::int64_t parents) {
