@@ -30,6 +30,13 @@ TEST_CASE("the caret stands under its character behind tabs and never runs past 
   CHECK(findings.render("\tab") == "p:1:2: error: x\n    1 | \tab\n      | \t^~\n");
 }
 
+TEST_CASE("what a file holds does nothing to the terminal") {
+  Diagnostics findings;
+  findings.error(Span{"p", 1, 3, 1}, "x");
+  const std::string shown = findings.render("\x1b[2J\x07 \xff\xc3 \xc3\xa4 \xc2\x9b \xe2\x82\xac \xe2\x82");
+  CHECK(shown == "p:1:3: error: x\n    1 | ?[2J? ?? \xc3\xa4 ?? \xe2\x82\xac ??\n      |   ^\n");
+}
+
 TEST_CASE("a finding without a place has no source line") {
   Diagnostics findings;
   findings.error(Span{"--set", 0, 0, 0}, "no node 'x'");

@@ -42,6 +42,12 @@ TEST_CASE("a table as Markdown sets numbers right and keeps text as it is") {
         "| \\<b> |  | \\`c\\` \\[d\\] \\&amp; \\~\\~e\\~\\~ |\n");
 }
 
+TEST_CASE("an empty column stands as numbers do; a table without rows has no numbers") {
+  const Table table{.name = "t", .caption = "", .columns = {"a", "b"}, .rows = {{std::string("x"), {}}}};
+  CHECK(to_markdown(table) == "| a | b |\n| --- | ---: |\n| x |  |\n");
+  CHECK(espalier::to_markdown({.name = "t", .caption = "", .columns = {"a"}, .rows = {}}) == "| a |\n| --- |\n");
+}
+
 TEST_CASE("a table as CSV quotes what would break it (RFC 4180)") {
   const Table table{.name = "t",
                     .caption = "not in the file",

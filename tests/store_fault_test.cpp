@@ -376,3 +376,48 @@ TEST_CASE("what verify finds damaged is made again by the next run") {
   CHECK(store.verify().problems.size() == 1);
   CHECK_FALSE(bench.fresh().lookup(action.key));
 }
+
+TEST_CASE("a record that verify finds damaged or gone is written again by the next run, whatever the index says") {
+  for (const bool gone : {false, true}) {
+    CAPTURE(gone);
+    StoreBench bench;
+    const Action action = put(bench.store, "a", {num(3)});
+    const Action other = put(bench.store, "b", {num(4)});
+    bench.store.save_index();
+    const core::Path record = action_path(bench.store, action.key);
+    gone ? static_cast<void>(bench.disk.remove(record)) : bench.disk.plant(record, "garbage{");
+    const auto problems = bench.fresh().verify().problems;
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].file == record);
+    Store next = bench.fresh();
+    CHECK_FALSE(next.lookup(action.key));
+    CHECK(next.lookup(other.key));
+    put(next, "a", {num(3)});
+    CHECK(next.lookup(action.key));
+    next.save_index();
+    CHECK(bench.fresh().verify().problems.empty());
+    CHECK(bench.fresh().lookup(action.key));
+  }
+}
+
+TEST_CASE("what garbage collection took leaves no problem behind in the index of another process") {
+  StoreBench bench;
+  const Action action = put(bench.store, "a", {num(3)});
+  bench.store.save_index();
+  const std::string index = *bench.disk.read("/s/actions/index");
+  bench.store.remove(bench.store.garbage({}));
+  bench.disk.plant("/s/actions/index", index);
+  CHECK(bench.fresh().verify().problems.empty());
+  CHECK_FALSE(bench.fresh().lookup(action.key));
+}
+
+TEST_CASE("a result whose record is damaged is not copied, and is made again where it was") {
+  StoreBench there;
+  const Action action = put(there.store, "a", {num(3)});
+  there.store.save_index();
+  there.disk.plant(action_path(there.store, action.key), "garbage{");
+  StoreBench here;
+  Store from = there.fresh();
+  CHECK(here.store.take_from(from, {action.key}).problems.size() == 1);
+  CHECK_FALSE(there.fresh().lookup(action.key));
+}

@@ -19,6 +19,9 @@ TEST_CASE("the nearest name is suggested, within three edits and never for a gue
   CHECK(text::closest("keepatleast", names) == "keep_at_least");
   CHECK_FALSE(text::closest("momentum", names));
   CHECK_FALSE(text::closest("x", names));
+  const std::vector<std::string> options{"--jobs", "--json"};
+  CHECK(text::closest("--jobz", options) == "--jobs");
+  CHECK_FALSE(text::closest("--bogus", options));
   CHECK(text::did_you_mean("rul", names) == "; did you mean 'rule'?");
   CHECK(text::did_you_mean("zzzzzz", names).empty());
 }

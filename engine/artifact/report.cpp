@@ -70,15 +70,12 @@ bool reads_as_number(const std::string& text) {
   return text.find_first_of("0123456789") != text.npos && text.find_first_not_of("0123456789.e+-*") == text.npos;
 }
 
-/// Numbers are set flush right.
+/// Numbers are set flush right, and what would be numbers if there were any.
 bool is_numeric(const Table& table, std::size_t column) {
-  bool any = false;
-  for (const auto& row : table.rows) {
+  return !table.rows.empty() && std::ranges::all_of(table.rows, [&](const std::vector<Cell>& row) {
     const auto* text = std::get_if<std::string>(&row[column]);
-    if (text != nullptr && !reads_as_number(*text)) return false;
-    any = any || !std::holds_alternative<std::monostate>(row[column]);
-  }
-  return any;
+    return text == nullptr || reads_as_number(*text);
+  });
 }
 
 template <class Text>

@@ -127,6 +127,12 @@ void Index::add_missing_from(Index other) {
   whole_.merge(other.whole_);
 }
 
+std::vector<Digest> Index::keys() const {
+  std::vector<Digest> keys;
+  for (const auto& [key, outputs] : entries_) keys.push_back(key);
+  return keys;
+}
+
 std::vector<Digest> Index::keys_with(const Digest& content) const {
   std::vector<Digest> keys;
   for (const auto& [key, outputs] : entries_) {

@@ -23,6 +23,7 @@ class Index {
   const std::vector<OutputRef>* find(const Digest& key) const;
   void set(const Digest& key, std::vector<OutputRef> outputs);
   void erase(const Digest& key) { entries_.erase(key); }
+  std::vector<Digest> keys() const;
   /// The keys that have `content` as an output.
   std::vector<Digest> keys_with(const Digest& content) const;
   void set_whole(const Digest& content, const core::FileStat& stat) { whole_.insert_or_assign(content, stat); }

@@ -286,6 +286,11 @@ void Store::discard(const Digest& content) {
   state_->discard(content);
 }
 
+void Store::forget(const Digest& key) {
+  state_->forget(key);
+  save_index();
+}
+
 std::vector<Store::Problem> Store::take_found_damaged() {
   const std::scoped_lock hold(state_->mutex);
   return std::exchange(state_->found_damaged, {});

@@ -91,8 +91,11 @@ class ESPALIER_API Store {
     std::uint64_t bytes = 0;
     std::vector<Problem> problems;
   };
-  /// Reads everything and checks every digest; moves aside what is damaged.
+  /// Reads everything and checks every digest; moves aside what is damaged. The next run makes all of it again, also
+  /// what has lost nothing but its record.
   Summary verify();
+  /// A lookup of this key trusts the index no more: its record was seen to be damaged or gone.
+  void forget(const Digest& key);
 
   struct Entry {
     Digest content;
@@ -125,6 +128,7 @@ class ESPALIER_API Store {
   Copied take_from(Store& other, const std::set<Digest>& keys);
 
  private:
+  void forget_unrecorded(const std::set<Digest>& recorded, Summary& out);
   void take_object(Store& other, const Digest& content, Copied& copied);
   struct State;
   std::unique_ptr<State> state_;

@@ -41,6 +41,7 @@ Store::Copied Store::take_from(Store& other, const std::set<Digest>& keys) {
     const std::optional<Action> action = other.action(key);
     if (!action) {
       copied.problems.push_back({other.state_->layout.action(key), "there is no whole record of this result"});
+      other.forget(key);
       continue;
     }
     try {

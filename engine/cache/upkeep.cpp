@@ -110,6 +110,23 @@ std::set<Digest> Store::State::contents_of(const std::set<Digest>& keys) {
   return out;
 }
 
+/// What the index knows and no whole record tells of: a lookup would go on trusting it.
+void Store::forget_unrecorded(const std::set<Digest>& recorded, Summary& out) {
+  std::vector<Digest> known;
+  {
+    const std::scoped_lock hold(state_->mutex);
+    known = state_->ready_index().keys();
+  }
+  for (const Digest& key : known) {
+    if (recorded.contains(key) || action(key)) continue;  // the latter: another process has just made it
+    const core::Path path = state_->layout.action(key);
+    if (lookup(key) && !state_->disk.stat(path)) {
+      out.problems.push_back({path, "the record of this result is gone; the node runs again"});
+    }
+    state_->forget(key);
+  }
+}
+
 Store::Summary Store::verify() {
   Summary out;
   const Layout& layout = state_->layout;
@@ -125,6 +142,7 @@ Store::Summary Store::verify() {
     state_->put_aside(*content, *wrong);
   }
   out.problems = take_found_damaged();
+  std::set<Digest> recorded;
   visit_actions(state_->disk, layout, [&](const core::Path& path, const std::optional<Action>& action) {
     out.actions += 1;
     out.bytes += size_of(state_->disk, path);
@@ -132,12 +150,15 @@ Store::Summary Store::verify() {
       out.problems.push_back({path, "it is not a whole record of a result; the node runs again"});
       return;
     }
+    recorded.insert(action->key);
     for (const OutputRef& output : action->outputs) {
       if (damaged.contains(output.content) || state_->disk.stat(layout.object(output.content))) continue;
       out.problems.push_back({path, fmt::format("output '{}' {} of '{}' is not there; the node runs again", output.port,
                                                 output.content.brief(), action->ingredients.stage)});
     }
   });
+  forget_unrecorded(recorded, out);
+  save_index();
   return out;
 }
 

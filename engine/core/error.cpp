@@ -68,6 +68,30 @@ class Lines {
   int number_ = 1;
 };
 
+/// How many bytes from `at` on are one character of UTF-8 that a terminal shows and does not obey; 0: none.
+std::size_t shown_bytes(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(at) < 0x80) return (byte(at) >= 0x20 && byte(at) != 0x7f) || text[at] == '\t' ? 1 : 0;
+  const std::size_t length = byte(at) >= 0xf0 ? 4 : byte(at) >= 0xe0 ? 3 : byte(at) >= 0xc2 ? 2 : 0;
+  if (length == 0 || byte(at) > 0xf4 || at + length > text.size()) return 0;
+  for (std::size_t i = at + 1; i < at + length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  const bool is_control = byte(at) == 0xc2 && byte(at + 1) < 0xa0;
+  return is_control ? 0 : length;
+}
+
+/// A file may hold anything; what would do something to the terminal becomes a '?'.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = shown_bytes(text, at);
+    out += length == 0 ? "?" : text.substr(at, length);
+    at += std::max<std::size_t>(length, 1);
+  }
+  return out;
+}
+
 /// Up to the caret, tabs stay tabs so that the caret stands under its character in any terminal.
 std::string indent_like(std::string_view line, int column) {
   std::string out;
@@ -91,7 +115,7 @@ void render_one(const Diagnostic& d, Lines& source, std::string& out) {
   if (line.empty()) return;
   const int room = std::max(1, static_cast<int>(line.size()) - d.span.column + 1);
   const int tildes = std::clamp(d.span.length, 1, room) - 1;
-  out += fmt::format("{:5} | {}\n      | {}^{}\n", d.span.line, line, indent_like(line, d.span.column),
+  out += fmt::format("{:5} | {}\n      | {}^{}\n", d.span.line, printable(line), indent_like(line, d.span.column),
                      std::string(static_cast<std::size_t>(tildes), '~'));
 }
 

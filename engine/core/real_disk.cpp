@@ -17,15 +17,14 @@ namespace espalier::core {
 namespace {
 
 std::string next_step(int error, const Path& path) {
+  const std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-      return fmt::format("free some space on the disk of '{}' or choose another store with --store",
-                         path.parent_path().string());
+      return fmt::format("free some space on the disk of '{}' or choose another store with --store", folder);
     case EACCES:
     case EPERM:
-      return fmt::format("check the permissions of '{}' or choose another store with --store",
-                         path.parent_path().string());
+      return fmt::format("check the permissions of '{}' or choose another store with --store", folder);
     case EROFS:
       return "the file system is mounted read-only: choose another store with --store";
     case EFBIG:
@@ -40,6 +39,13 @@ std::string next_step(int error, const Path& path) {
     default:
       return "check the disk and run again; finished results are kept";
   }
+}
+
+/// What is read may be anybody's file, not only one of the store.
+[[noreturn]] void fail_to_read(const char* what, const Path& path, int error) {
+  const bool denied = error == EACCES || error == EPERM;
+  throw Error(Code::io, fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(error)),
+              denied ? fmt::format("check the permissions of '{}'", path.string()) : next_step(error, path));
 }
 
 [[noreturn]] void fail(const char* what, const Path& path, int error) {
@@ -73,7 +79,7 @@ std::size_t read_up_to(std::size_t size, char* to, const File& file, const Path&
   while (have < size) {
     const ssize_t n = ::read(file.descriptor(), to + have, size - have);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("read", path, errno);
+    if (n < 0) fail_to_read("read", path, errno);
     if (n == 0) break;
     have += static_cast<std::size_t>(n);
   }
@@ -117,10 +123,10 @@ std::optional<std::string> RealDisk::read(const Path& path) {
   File file(path, O_RDONLY);
   if (!file.is_open()) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    fail("open", path, errno);
+    fail_to_read("open", path, errno);
   }
   struct stat status {};
-  if (::fstat(file.descriptor(), &status) != 0) fail("look at", path, errno);
+  if (::fstat(file.descriptor(), &status) != 0) fail_to_read("look at", path, errno);
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
   bytes.resize(read_up_to(bytes.size(), bytes.data(), file, path));
   // Pipes and files of /proc have no size, and a file may have grown.

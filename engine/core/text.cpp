@@ -34,7 +34,8 @@ int distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::string> closest(std::string_view word, std::span<const std::string> candidates, int max_distance) {
-  const int limit = std::min(max_distance, static_cast<int>(word.size()) - 1);
+  const int length = static_cast<int>(word.size());
+  const int limit = std::min({max_distance, std::max(1, length / 3), length - 1});
   std::optional<std::string> best;
   int best_distance = limit + 1;
   for (const std::string& candidate : candidates) {

@@ -12,7 +12,7 @@
 namespace espalier::core {
 
 /// The candidate nearest to `word` by edit distance (Damerau: a swap of neighbours counts 1), if at most `max_distance`
-/// and less than the word's length.
+/// and a third of the word's length (1 for words of two and more).
 ESPALIER_API std::optional<std::string> closest(std::string_view word, std::span<const std::string> candidates,
                                                 int max_distance = 3);
 /// "; did you mean 'rate'?", or nothing when no candidate is near.

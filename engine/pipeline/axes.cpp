@@ -154,7 +154,7 @@ std::optional<std::vector<int>> VariationReader::read_by(const Node& by) {
     if (!axis) {
       if (document_.whole()) {
         findings_.error(node->span, fmt::format("there is no axis '{}'", *name)).hint =
-            suggestion(*name, axis_names(document_.axes()));
+            axis_suggestion(*name, axis_names(document_.axes()));
       }
       return std::nullopt;
     }
@@ -190,7 +190,7 @@ Variation VariationReader::read_level(const Node& node, const std::vector<int>& 
     const auto value = find_value(axis, item.key);
     if (!value) {
       findings_.error(item.key_span, fmt::format("axis '{}' has no value '{}'", axis.name, item.key)).hint =
-          suggestion(item.key, value_labels(axis));
+          suggestion(item.key, value_labels(axis), "it has");
       continue;
     }
     const auto* table = std::get_if<Node::Table>(&item.value.data);

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text.hpp"
 #include "pipeline/axes.hpp"
 #include "pipeline/toml_reader.hpp"
 #include "pipeline/wording.hpp"
@@ -50,7 +51,7 @@ Heading read_heading(const Item& table, Diagnostics& findings) {
   for (const Item& item : items_of(table.value)) {
     if (item.key != "name" && item.key != "title" && item.key != "doc") {
       findings.error(item.key_span, fmt::format("[pipeline] has no entry '{}'", item.key)).hint =
-          suggestion(item.key, {"name", "title", "doc"});
+          suggestion(item.key, {"name", "title", "doc"}, "it has");
       continue;
     }
     const auto* text = std::get_if<std::string>(&item.value.data);
@@ -159,11 +160,14 @@ class SectionReader {
   SectionReader(std::vector<Section>& out, Diagnostics& findings) : out_(out), findings_(findings) {}
 
   void read(Item& plugin) {
-    require_headers(plugin.value, fmt::format("[{}]", plugin.key), fmt::format("[{}.STAGE.NAME]", plugin.key));
+    const auto meant = core::closest(plugin.key, std::vector<std::string>{"pipeline", "axes"});
+    require_headers(
+        plugin.value, fmt::format("[{}]", plugin.key),
+        meant ? fmt::format("did you mean [{}]?", *meant) : fmt::format("write [{}.STAGE.NAME]", plugin.key));
     for (Item& stage : std::get<Node::Table>(plugin.value.data).items) {
       if (!is_header(stage.value)) continue;
       require_headers(stage.value, fmt::format("[{}.{}]", plugin.key, stage.key),
-                      fmt::format("[{}.{}.NAME]", plugin.key, stage.key));
+                      fmt::format("write [{}.{}.NAME]", plugin.key, stage.key));
       for (Item& node : std::get<Node::Table>(stage.value.data).items) {
         if (is_header(node.value)) add(plugin.key, stage.key, node);
       }
@@ -171,7 +175,8 @@ class SectionReader {
   }
 
  private:
-  /// Reports the first entry of a table that should only hold deeper sections.
+  /// Reports a table that holds entries, where only deeper sections belong. Entries have a header of their own above
+  /// them, so the table's place is that header.
   void require_headers(const Node& table, const std::string& header, const std::string& better) {
     const std::vector<Item>& items = items_of(table);
     const auto stray = std::ranges::find_if(items, [](const Item& i) { return !is_header(i.value); });
@@ -180,8 +185,7 @@ class SectionReader {
       findings_.error(stray->value.span, "a section has single brackets").hint = "write [plugin.stage.node]";
       return;
     }
-    const Span& place = items.empty() ? table.span : stray->key_span;
-    findings_.error(place, fmt::format("section {} is not [plugin.stage.node]", header)).hint = "write " + better;
+    findings_.error(table.span, fmt::format("section {} is not [plugin.stage.node]", header)).hint = better;
   }
 
   void add(const std::string& plugin, const std::string& stage, Item& node) {

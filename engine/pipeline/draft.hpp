@@ -75,6 +75,14 @@ struct Draft {
   }
 };
 
+/// A port was given a kind that it does not take. Which sections give the right one is told when circles are known.
+struct WrongKind {
+  Draft* draft = nullptr;
+  Span place;
+  std::string text;
+  std::string wanted;
+};
+
 /// All sections on their way to a plan, and what checking them needs.
 class Workbench {
  public:
@@ -95,6 +103,7 @@ class Workbench {
   VariationReader variations;
   std::filesystem::path folder;  ///< absolute; what file parameters are relative to
   std::vector<Draft> drafts;     ///< parallel to document.sections()
+  std::vector<WrongKind> wrong_kinds;
 
  private:
   std::vector<std::string> names_;

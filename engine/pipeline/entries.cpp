@@ -64,8 +64,9 @@ class EntryReader {
     std::vector<std::string> keys(kReserved.begin(), kReserved.end());
     for (const PortSpec& p : stage_.inputs) keys.push_back(p.name);
     for (const ParamSpec& p : stage_.params) keys.push_back(p.name);
-    bench_.fault(draft_, item.key_span, fmt::format("{} has no parameter '{}'", stage_name_, item.key)).hint =
-        suggestion(item.key, keys);
+    Diagnostic& d = bench_.fault(draft_, item.key_span, fmt::format("{} has no parameter '{}'", stage_name_, item.key));
+    d.hint = suggestion(item.key, keys);
+    if (d.hint.empty()) d.hint = fmt::format("'espalier list {}' shows its inputs and parameters", stage_name_);
   }
 
   bool read_reserved(const Item& item) {
@@ -150,7 +151,7 @@ class EntryReader {
       }
       const std::string shown = text ? fmt::format("value '{}'", *text) : "such value as " + described(*node);
       bench_.fault(draft_, node->span, fmt::format("axis '{}' has no {}", axis.name, shown)).hint =
-          suggestion(text.value_or(""), value_labels(axis));
+          suggestion(text.value_or(""), value_labels(axis), "it has");
     }
     return out;
   }

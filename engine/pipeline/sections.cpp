@@ -45,8 +45,7 @@ void find_stage(Workbench& bench, Draft& draft) {
   }
   Diagnostic& d =
       bench.fault(draft, section.header, fmt::format("plugin '{}' has no stage '{}'", section.plugin, section.stage));
-  d.hint = suggestion(section.stage, stages);
-  if (d.hint.empty()) d.hint = "it has " + core::quoted_list(stages);
+  d.hint = suggestion(section.stage, stages, "it has");
 }
 
 void check_name(Workbench& bench, Draft& draft, int index) {
@@ -167,7 +166,7 @@ Workbench::Workbench(const Document& in, const plugin::Registry& stages, Diagnos
 std::optional<int> Workbench::axis_named(const std::string& name, const Span& place) {
   const auto axis = find_axis(axes(), name);
   if (!axis && document.whole()) {
-    findings.error(place, fmt::format("there is no axis '{}'", name)).hint = suggestion(name, axis_names(axes()));
+    findings.error(place, fmt::format("there is no axis '{}'", name)).hint = axis_suggestion(name, axis_names(axes()));
   }
   return axis;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -121,15 +122,34 @@ class Converter {
   Diagnostics& findings_;
 };
 
-void report(const std::string& file, const toml::parse_error& error, Diagnostics& findings) {
+/// What a line defines, up to its '=' or ']'.
+std::string_view defined_in(std::string_view line) {
+  const std::string_view text = line.substr(0, line.find_first_of("=]"));
+  return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+}
+
+/// The line above that defines the same, in the same section if it is no header. toml++ does not tell.
+std::optional<int> first_definition(const Lines& lines, int line) {
+  const std::string_view wanted = defined_in(lines.trimmed(line));
+  for (int above = line - 1; above > 0 && !wanted.empty(); --above) {
+    if (defined_in(lines.trimmed(above)) == wanted) return above;
+    if (!lines.is_header(line) && lines.is_header(above)) break;
+  }
+  return std::nullopt;
+}
+
+void report(const std::string& file, const Lines& lines, const toml::parse_error& error, Diagnostics& findings) {
   std::string text(error.description());
   if (text.starts_with("Error while parsing ")) {
     if (const auto colon = text.find(": "); colon != std::string::npos) text.erase(0, colon + 2);
   }
   text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   const auto place = error.source().begin;
-  findings.error({file, std::max(1, static_cast<int>(place.line)), std::max(1, static_cast<int>(place.column)), 1},
-                 "not valid TOML: " + text);
+  const int line = std::max(1, static_cast<int>(place.line));
+  Diagnostic& d =
+      findings.error({file, line, std::max(1, static_cast<int>(place.column)), 1}, "not valid TOML: " + text);
+  if (text.find("redefine") == std::string::npos) return;
+  if (const auto first = first_definition(lines, line)) d.hint = fmt::format("the first is in line {}", *first);
 }
 
 /// A run of lines, [first, last).
@@ -175,7 +195,7 @@ TomlText read_toml(const std::string& file, std::string_view text, Diagnostics& 
     } catch (const toml::parse_error& error) {
       const int line = static_cast<int>(error.source().begin.line);
       if (errors > 0 && is_echo(lines, cut, line)) break;
-      report(file, error, findings);
+      report(file, lines, error, findings);
       if (errors == 0) rest = text;
       cut = section_around(lines, line);
       blank(lines, cut, rest);

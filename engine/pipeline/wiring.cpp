@@ -128,25 +128,12 @@ class Connector {
       const auto value = find_value(known, wanted);
       if (!value) {
         bench_.fault(draft_, node.span, fmt::format("axis '{}' has no value '{}'", known.name, wanted)).hint =
-            suggestion(wanted, value_labels(known));
+            suggestion(wanted, value_labels(known), "it has");
         return false;
       }
       out.fixed.emplace_back(*axis, *value);
     }
     return true;
-  }
-
-  /// Which sections give such a thing: "Network comes from 'base' and 'pruned'".
-  std::string givers_text(const std::string& kind) const {
-    constexpr std::size_t kShown = 5;
-    std::vector<std::string> names;
-    for (const Draft& other : bench_.drafts) {
-      if (&other == &draft_ || other.stage == nullptr || names.size() == kShown) continue;
-      const bool gives = std::ranges::find(other.stage->outputs, kind, &PortSpec::kind) != other.stage->outputs.end();
-      if (gives) names.push_back(other.section->node);
-    }
-    if (names.empty()) return fmt::format("no other section gives {}", kind);
-    return fmt::format("{} comes from {}", kind, core::quoted_list(names));
   }
 
   /// The output a reference means: the named one, or the only one of the port's kind.
@@ -170,13 +157,15 @@ class Connector {
     if (fitting.size() == 1) return found;
     if (!name.empty() && kinds.empty()) {
       bench_.fault(draft_, node.span, fmt::format("{} has no output '{}'", from.full_name(), name)).hint =
-          core::closest(name, names) || names.empty() ? suggestion(name, names) : "it has " + core::quoted_list(names);
+          suggestion(name, names, "it has");
     } else if (fitting.empty()) {
-      bench_
-          .fault(draft_, node.span,
-                 fmt::format("{} wants {}, '{}' gives {}", subject(port), port.kind, from.section->node,
-                             kinds.empty() ? "nothing" : core::join(kinds, " and ")))
-          .hint = givers_text(port.kind);
+      draft_.sound = false;
+      bench_.wrong_kinds.push_back(
+          {.draft = &draft_,
+           .place = node.span,
+           .text = fmt::format("{} wants {}, '{}' gives {}", subject(port), port.kind, from.section->node,
+                               kinds.empty() ? "nothing" : core::join(kinds, " and ")),
+           .wanted = port.kind});
     } else {
       bench_.fault(draft_, node.span, fmt::format("'{}' has several outputs of kind {}", from.section->node, port.kind))
           .hint = "name one: " + core::quoted_list(fitting);
@@ -241,6 +230,27 @@ class CycleFinder {
   std::vector<std::optional<int>> seen_;  ///< from which start a section was first reached
 };
 
+/// Which sections give such a thing: "Network comes from 'base' and 'pruned'". Not those in or below a circle.
+std::string givers_text(const Workbench& bench, const std::vector<bool>& done, const WrongKind& wrong) {
+  constexpr std::size_t kShown = 5;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < bench.drafts.size() && names.size() < kShown; ++i) {
+    const Draft& other = bench.drafts[i];
+    if (&other == wrong.draft || other.stage == nullptr || !done[i]) continue;
+    const auto& outputs = other.stage->outputs;
+    const bool gives = std::ranges::find(outputs, wrong.wanted, &PortSpec::kind) != outputs.end();
+    if (gives) names.push_back(other.section->node);
+  }
+  if (names.empty()) return fmt::format("no other section gives {}", wrong.wanted);
+  return fmt::format("{} comes from {}", wrong.wanted, core::quoted_list(names));
+}
+
+void report_wrong_kinds(Workbench& bench, const std::vector<bool>& done) {
+  for (const WrongKind& wrong : bench.wrong_kinds) {
+    bench.fault(*wrong.draft, wrong.place, wrong.text).hint = givers_text(bench, done, wrong);
+  }
+}
+
 }  // namespace
 
 void connect_ports(Workbench& bench) {
@@ -274,6 +284,7 @@ std::vector<int> section_order(Workbench& bench) {
       if (--waiting[static_cast<std::size_t>(user)] == 0) ready.push(user);
     }
   }
+  report_wrong_kinds(bench, done);
   CycleFinder cycles(bench, done);
   for (std::size_t i = 0; i < count; ++i) {
     if (!done[i]) cycles.walk(static_cast<int>(i));

@@ -8,6 +8,11 @@
 #include "core/text.hpp"
 
 namespace espalier::pipeline {
+namespace {
+
+constexpr std::ptrdiff_t kFew = 12;
+
+}  // namespace
 
 bool is_name(std::string_view text) {
   const auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
@@ -20,13 +25,22 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
   return near ? fmt::format("did you mean '{}'?", *near) : "";
 }
 
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates, std::string_view there_are) {
+  std::string near = suggestion(word, candidates);
+  if (!near.empty() || candidates.empty()) return near;
+  if (candidates.size() <= kFew) return fmt::format("{} {}", there_are, core::quoted_list(candidates));
+  const std::vector<std::string> first(candidates.begin(), candidates.begin() + kFew);
+  return fmt::format("{} {} and {} more", there_are, core::quoted_list(first), candidates.size() - kFew);
+}
+
+std::string axis_suggestion(std::string_view word, const std::vector<std::string>& axes) {
+  if (axes.empty()) return fmt::format("declare it: {} = [\"a\", \"b\"] under [axes]", word);
+  return suggestion(word, axes, "[axes] has");
+}
+
 std::string node_suggestion(std::string_view word, const std::vector<std::string>& nodes) {
-  constexpr std::size_t kFew = 12;
   if (nodes.empty()) return "add one: [plugin.stage.name]";
-  std::string near = suggestion(word, nodes);
-  if (!near.empty()) return near;
-  if (nodes.size() <= kFew) return "the nodes are " + core::quoted_list(nodes);
-  return fmt::format("the last part of [plugin.stage.name] is a node's name; there are {}", nodes.size());
+  return suggestion(word, nodes, "the nodes are");
 }
 
 std::string described(const Node& node) {

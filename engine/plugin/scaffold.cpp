@@ -41,6 +41,7 @@ set_tests_properties(everything_is_bright_enough PROPERTIES FIXTURES_REQUIRED re
 
 constexpr File kSource{"@NAME@.cpp", R"(// What this plugin is for: say it here in one sentence.
 #include <espalier/dataset.hpp>
+#include <espalier/error.hpp>
 #include <espalier/plugin.hpp>
 #include <espalier/results.hpp>
 
@@ -57,6 +58,7 @@ struct Params {
 void bright(const Params& p, espalier::Context& ctx) {
   const auto& dataset = ctx.in<espalier::Dataset>("dataset");
   const auto pixels = dataset.test.images.as<std::uint8_t>();
+  if (pixels.empty()) throw espalier::Error(espalier::Code::request, "there are no test images", "give some");
   const auto count = std::ranges::count_if(pixels, [&](std::uint8_t pixel) { return pixel >= p.threshold; });
   espalier::Metrics metrics;
   metrics.values["share"] = static_cast<double>(count) / static_cast<double>(pixels.size());

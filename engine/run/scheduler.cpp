@@ -179,7 +179,6 @@ RunStart start_of(const pipeline::Plan& plan, const std::vector<Known>& state, E
 RunReport execute(const pipeline::Plan& plan, const plugin::Registry& registry, cache::Store& store,
                   const cache::Surroundings& surroundings, const Lanes& lanes, const RunOptions& options,
                   Resolution resolution, Observer& observer, std::stop_token stop) {
-  const auto begin = std::chrono::steady_clock::now();
   SerialObserver serial(observer);
   const RunSetup setup{plan, registry, store, surroundings, lanes, options, serial, std::move(stop)};
   Estimate expected = estimate(plan, resolution.state, lanes, options.expected_seconds);
@@ -196,7 +195,7 @@ RunReport execute(const pipeline::Plan& plan, const plugin::Registry& registry, 
   RunReport report = ledger.report();
   report.verdict_errors.merge(verdict_errors_of_hits(setup, report));
   store.save_index();
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - options.begun).count();
   serial.finished(report);
   return report;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -22,7 +23,9 @@ struct RunOptions {
   bool retry_failed = false;                       ///< run nodes again whose verdicts hold `error`
   std::map<std::string, double> expected_seconds;  ///< by node name; critical-path weights and the estimate
   core::Path log_folder;                           ///< `<node>.log` of every node that logs or fails; empty: none kept
-  core::Path scratch_root;                         ///< empty: the system's folder for temporary files
+  /// From when on the run's seconds count; what came before it, reading the pipeline say, is part of it.
+  std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+  core::Path scratch_root;  ///< empty: the system's folder for temporary files
 };
 
 struct RunReport {

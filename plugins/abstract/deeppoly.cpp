@@ -9,14 +9,6 @@
 namespace espalier::abstract {
 namespace {
 
-std::vector<std::size_t> unstable(const Intervals& bounds) {
-  std::vector<std::size_t> elements;
-  for (std::size_t k = 0; k < bounds.size(); ++k) {
-    if (bounds[k].low < 0 && bounds[k].high > 0) elements.push_back(k);
-  }
-  return elements;
-}
-
 /// Bounds up to half a pass of elements: a row for the lower side of each and one for the upper.
 void tighten(Relaxation& relaxation, std::span<const std::size_t> elements) {
   std::vector<Row> rows;
@@ -40,7 +32,7 @@ std::optional<Relaxation> deeppoly(const Graph& graph, const Box& box, const May
     if (!may_continue()) return std::nullopt;
     relaxation.extend();
     if (!graph.feeds_relu(relaxation.last()) || graph.exact_by_intervals(relaxation.last())) continue;
-    const std::vector<std::size_t> elements = unstable(relaxation.bounds(relaxation.last()));
+    const std::vector<std::size_t> elements = unstable_elements(relaxation.bounds(relaxation.last()));
     for (std::size_t i = 0; i < elements.size(); i += kElements) {
       if (!may_continue()) return std::nullopt;
       tighten(relaxation, std::span(elements).subspan(i, std::min(kElements, elements.size() - i)));

@@ -33,8 +33,8 @@ ESPALIER_PLUGIN(plugin) {
   describe_verifier(plugin.stage("refine", refine), linear::kVerdictsDoc)
       .doc(
           "Verifies with DeepPoly first; what stays open, by small searches for tighter bounds of every unstable "
-          "neuron "
-          "and a search for the answer. Complete but for ties within rounding and the budget.")
+          "neuron and a search for the answer, over linear programs that CLP solves. Complete but for ties within "
+          "rounding and the budget.")
       .revision(2)
       .single_threaded();
   plugin.stage("property", verify_property)

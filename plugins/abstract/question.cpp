@@ -5,6 +5,9 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include <espalier/error.hpp>
 #include <espalier/replay.hpp>
 
 #include "float32.hpp"
@@ -45,11 +48,11 @@ Margins margins(const Relaxation& relaxation, const Question& question, Depth de
 /// Scores that overflowed show nothing.
 bool may_violate(const std::vector<double>& scores, const Question& question) {
   if (!std::all_of(scores.begin(), scores.end(), [](double s) { return std::isfinite(s); })) return false;
+  const std::vector<std::int64_t> others = rivals(question, static_cast<std::int64_t>(scores.size()));
   const double label = scores[static_cast<std::size_t>(question.label)];
-  for (std::size_t c = 0; c < scores.size(); ++c) {
-    const auto other = static_cast<std::int64_t>(c);
-    if (other == question.label || (question.target && other != *question.target)) continue;
-    if (scores[c] - label >= -kNearTie * (std::abs(label) + std::abs(scores[c]))) return true;
+  for (const std::int64_t c : others) {
+    const double other = scores[static_cast<std::size_t>(c)];
+    if (other - label >= -kNearTie * (std::abs(label) + std::abs(other))) return true;
   }
   return false;
 }
@@ -60,8 +63,7 @@ Property property_at(const Graph& graph, const Question& question, const std::ve
   property.inputs = graph.size(0);
   property.outputs = graph.size(graph.output());
   property.boxes = {{point, point}};
-  for (std::int64_t c = 0; c < property.outputs; ++c) {
-    if (c == question.label || (question.target && c != *question.target)) continue;
+  for (const std::int64_t c : rivals(question, property.outputs)) {
     property.cases.push_back({.box = 0, .constraints = {{.terms = {{question.label, 1}, {c, -1}}, .limit = 0}}});
   }
   return property;
@@ -89,10 +91,22 @@ Answer answer_of(double bound, const Network& network, const Relaxation& relaxat
 
 }  // namespace
 
+std::vector<std::int64_t> rivals(const Question& question, std::int64_t classes) {
+  std::vector<std::int64_t> others;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    if (c != question.label && (!question.target || c == *question.target)) others.push_back(c);
+  }
+  if (0 <= question.label && question.label < classes && !others.empty()) return others;
+  const std::string whom = question.target ? fmt::format("class {}", *question.target) : "any other class";
+  throw Error(Code::request,
+              fmt::format("a question asks for label {} against {} of a network with {} output{}", question.label, whom,
+                          classes, classes == 1 ? "" : "s"),
+              "label and target have to be two different outputs of the network");
+}
+
 std::vector<Row> margin_rows(const Graph& graph, const Question& question) {
   std::vector<Row> rows;
-  for (std::int64_t c = 0; c < graph.size(graph.output()); ++c) {
-    if (c == question.label || (question.target && c != *question.target)) continue;
+  for (const std::int64_t c : rivals(question, graph.size(graph.output()))) {
     rows.push_back({{static_cast<std::size_t>(question.label), 1}, {static_cast<std::size_t>(c), -1}});
   }
   return rows;
@@ -102,7 +116,7 @@ std::int64_t unstable_neurons(const Relaxation& relaxation) {
   std::int64_t count = 0;
   for (int value = 0; value <= relaxation.last(); ++value) {
     if (!relaxation.graph().feeds_relu(value)) continue;
-    count += std::ranges::count_if(relaxation.bounds(value), [](Interval z) { return z.low < 0 && z.high > 0; });
+    count += std::ranges::count_if(relaxation.bounds(value), is_unstable);
   }
   return count;
 }

@@ -39,7 +39,12 @@ struct Answer {
 /// How many inputs of ReLUs may have either sign.
 std::int64_t unstable_neurons(const Relaxation& relaxation);
 
-/// What has to be above 0 everywhere: label score - other score, for every class that counts. In the order of classes.
+/// The classes that may not win: the target, or all but the label, in their order. Never empty, as what holds of no
+/// class would be called robust: throws Error(request) when the label or the target is none of `classes` or both are
+/// one.
+std::vector<std::int64_t> rivals(const Question& question, std::int64_t classes);
+
+/// What has to be above 0 everywhere: label score - other score, for every rival. In the order of classes.
 std::vector<Row> margin_rows(const Graph& graph, const Question& question);
 
 /// What a certified bound of the margins says about single precision, see float32.hpp. Needs: the relaxation is a

@@ -56,6 +56,14 @@ Intervals image(const AffineMap& map, const Intervals& in, const std::vector<dou
 
 }  // namespace
 
+std::vector<std::size_t> unstable_elements(const Intervals& bounds) {
+  std::vector<std::size_t> elements;
+  for (std::size_t k = 0; k < bounds.size(); ++k) {
+    if (is_unstable(bounds[k])) elements.push_back(k);
+  }
+  return elements;
+}
+
 ReluLines relu_lines(Interval z) {
   if (z.high <= 0) return {};
   if (z.low >= 0) return {.slope_low = 1, .slope_high = 1, .offset = 0};

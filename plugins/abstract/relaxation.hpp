@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "box.hpp"
@@ -8,6 +9,13 @@
 #include "rounding.hpp"
 
 namespace espalier::abstract {
+
+/// Whether a ReLU's input in these bounds may have either sign: what has to be relaxed, or split.
+inline bool is_unstable(Interval z) {
+  return z.low < 0 && z.high > 0;
+}
+/// The elements of a value that are.
+std::vector<std::size_t> unstable_elements(const Intervals& bounds);
 
 /// Lines around y = max(0, z) for z in the neuron's bounds: slope_low z <= y <= slope_high z + offset.
 struct ReluLines {

@@ -62,8 +62,9 @@ ESPALIER_PLUGIN(plugin) {
       .input<Instances>("instances", "the images; their epsilons are not used")
       .output<Metrics>("metrics",
                        "series image, label, target (-1: none), proven_radius (0: none), attacked_radius (infinite: "
-                       "none; 0: the image itself is not given its label) and questions; means and medians of both "
-                       "radii")
+                       "none; 0: the image itself is not given its label), questions and pixels (52 bits of the "
+                       "image's digest); means and medians of both radii. What they are true of: network (the bytes "
+                       "of its digest), clip_low, clip_high")
       .param("budget_s", &RadiusParams::budget_s,
              "seconds an image may take, and four times what one radius may; 0: no limit")
       .at_least(0)

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <espalier/error.hpp>
@@ -81,9 +82,29 @@ std::vector<std::int32_t> all(std::int64_t n) {
   return elements;
 }
 
+std::span<const abstract::Columns::Term> terms_of(const abstract::Columns& columns, std::int32_t column) {
+  const auto begin = static_cast<std::size_t>(columns.start[static_cast<std::size_t>(column)]);
+  const auto end = static_cast<std::size_t>(columns.start[static_cast<std::size_t>(column) + 1]);
+  return std::span(columns.terms).subspan(begin, end - begin);
+}
+
+/// A number in the middle, and how far the ends are from it.
+double middle(const abstract::Interval& x) {
+  return x.low + (x.high - x.low) / 2;
+}
+double reach_from(double middle, const abstract::Interval& x) {
+  return std::max(abstract::sum_up(x.high, -middle), abstract::sum_up(middle, -x.low));
+}
+
+/// Whether an input is a number, but for less than floats tell of it.
+bool is_constant(const abstract::Interval& x) {
+  const double centre = middle(x);
+  return reach_from(centre, x) <= std::max(0x1p-40 * std::abs(centre), 0x1p-200);
+}
+
 }  // namespace
 
-std::vector<std::int32_t> used_inputs(const Graph& graph) {
+std::vector<std::int32_t> used_inputs(const Graph& graph, const Intervals& box) {
   std::vector<bool> used(static_cast<std::size_t>(graph.size(0)), false);
   for (int v = 1; v < graph.values(); ++v) {
     const Graph::Node& node = graph.node(v);
@@ -95,7 +116,7 @@ std::vector<std::int32_t> used_inputs(const Graph& graph) {
   }
   std::vector<std::int32_t> kept;
   for (std::size_t j = 0; j < used.size(); ++j) {
-    if (used[j]) kept.push_back(static_cast<std::int32_t>(j));
+    if (used[j] && !is_constant(box[j])) kept.push_back(static_cast<std::int32_t>(j));
   }
   return kept;
 }
@@ -107,19 +128,30 @@ struct Program::Piece {
   double weight_error;
 };
 
+/// What the sources of a value add up to, by its elements in the network.
+struct Program::Sums {
+  explicit Sums(std::int64_t rows)
+      : slack(static_cast<std::size_t>(rows), 0), constant(static_cast<std::size_t>(rows), 0) {}
+  std::vector<double> slack;
+  std::vector<double> constant;  ///< from inputs that are numbers
+};
+
 Program::Program(const Graph& graph, const abstract::Relaxation& relaxation, Phases phases)
     : graph_(&graph), phases_(std::move(phases)), place_{0}, fan_out_(fan_outs(graph)) {
   Value input;
-  input.elements = used_inputs(graph);
-  input.size = static_cast<int>(input.elements.size());
   const Intervals& box = relaxation.bounds(0);
+  input.elements = used_inputs(graph, box);
+  input.size = static_cast<int>(input.elements.size());
   for (const std::int32_t k : input.elements) {
-    const auto& [low, high] = box[static_cast<std::size_t>(k)];
-    const float centre = normal_float(low + (high - low) / 2);
-    const double reach = std::max(abstract::sum_up(high, -static_cast<double>(centre)),
-                                  abstract::sum_up(static_cast<double>(centre), -low));
+    const abstract::Interval& range = box[static_cast<std::size_t>(k)];
+    const float centre = normal_float(middle(range));
     centre_.push_back(centre);
-    radius_.push_back(normal_above(reach));
+    radius_.push_back(normal_above(reach_from(static_cast<double>(centre), range)));
+  }
+  for (std::size_t k = 0; k < box.size(); ++k) {
+    if (!is_constant(box[k])) continue;
+    const double value = middle(box[k]);
+    constants_.push_back({static_cast<std::int32_t>(k), value, reach_from(value, box[k])});
   }
   values_.push_back(std::move(input));
   note_sizes(0, box);
@@ -146,12 +178,12 @@ void Program::add_copy(int v, const abstract::Relaxation& relaxation) {
   Value copy;
   copy.elements = all(graph_->size(v));
   copy.size = static_cast<int>(copy.elements.size());
-  std::vector<double> slack(copy.elements.size(), 0);
+  Sums sums(graph_->size(v));
   const abstract::Columns same = identity(graph_->size(v));
-  add_piece({&same, v, 0}, graph_->size(v), copy, slack);
+  add_piece({&same, v, 0}, graph_->size(v), copy, sums);
   copy.bias.assign(copy.elements.size(), 0);
   copy.rounded_bias.assign(copy.elements.size(), 0);
-  for (const double s : slack) copy.slack.push_back(normal_above(s * (1 + 0x1p-10)));
+  for (const double s : sums.slack) copy.slack.push_back(normal_above(s * (1 + 0x1p-10)));
   values_.push_back(std::move(copy));
   place_[static_cast<std::size_t>(v)] = values() - 1;
   note_sizes(values() - 1, relaxation.bounds(v));
@@ -198,29 +230,28 @@ Value Program::make(int v, std::vector<std::int32_t> kept) const {
   Value out;
   out.elements = std::move(kept);
   out.size = static_cast<int>(out.elements.size());
-  std::vector<double> slack(out.elements.size(), 0);
+  Sums sums(rows);
   if (map != nullptr) {
-    add_piece({&map->weights, node.inputs[0], map->weight_error}, rows, out, slack);
+    add_piece({&map->weights, node.inputs[0], map->weight_error}, rows, out, sums);
   } else {
     const abstract::Columns same = identity(rows);
-    for (const int in : node.inputs) add_piece({&same, in, 0}, rows, out, slack);
+    for (const int in : node.inputs) add_piece({&same, in, 0}, rows, out, sums);
   }
   for (std::size_t i = 0; i < out.elements.size(); ++i) {
     const auto k = static_cast<std::size_t>(out.elements[i]);
-    const double bias = map != nullptr ? map->bias[k] : 0;
+    const double bias = (map != nullptr ? map->bias[k] : 0) + sums.constant[k];
     const double bias_error = map != nullptr ? map->bias_error[k] : 0;
     out.bias.push_back(bias);
     out.rounded_bias.push_back(static_cast<float>(bias));
     // Constants are summed in double: fewer than 2^22 of them.
-    out.slack.push_back(normal_above((slack[i] + bias_error + 0x1p-30 * std::abs(bias)) * (1 + 0x1p-10)));
+    out.slack.push_back(normal_above((sums.slack[k] + bias_error + 0x1p-30 * std::abs(bias)) * (1 + 0x1p-10)));
   }
   return out;
 }
 
-void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, std::vector<double>& slack) const {
+void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, Sums& sums) const {
   const int source = place(piece.from);
   const Value& from = values_[static_cast<std::size_t>(source)];
-  auto matrix = std::make_unique<Matrix>(*piece.columns, rows, value.elements, from.elements);
   // Concretisation sums 8 inputs of 2 products each in float.
   const double concretised = source == 0 ? float_gamma(20) : 0;
   const double once =
@@ -228,23 +259,30 @@ void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, std
   // The computed coefficients, which errors are shares of, may be larger than the real ones by as much.
   const double unit = once * (1 + once);
   std::vector<double> weighted(static_cast<std::size_t>(rows), 0);
-  std::vector<double> lost(static_cast<std::size_t>(rows), 0);
   const std::vector<double>& sizes = sizes_[static_cast<std::size_t>(source)];
   for (std::size_t j = 0; j < from.elements.size(); ++j) {
-    const auto column = static_cast<std::size_t>(from.elements[j]);
-    for (auto t = static_cast<std::size_t>(piece.columns->start[column]);
-         t < static_cast<std::size_t>(piece.columns->start[column + 1]); ++t) {
-      const auto& [weight, row] = piece.columns->terms[t];
+    for (const auto& [weight, row] : terms_of(*piece.columns, from.elements[j])) {
       const double off = lost_in_float(weight);
       weighted[static_cast<std::size_t>(row)] += (std::abs(weight) + off) * sizes[j];
-      if (off != 0) lost[static_cast<std::size_t>(row)] += off * sizes[j];
+      if (off != 0) sums.slack[static_cast<std::size_t>(row)] += off * sizes[j];
     }
   }
-  for (std::size_t i = 0; i < slack.size(); ++i) {
-    const auto row = static_cast<std::size_t>(value.elements[i]);
-    slack[i] += unit * weighted[row] + lost[row];
+  for (std::size_t k = 0; k < weighted.size(); ++k) sums.slack[k] += unit * weighted[k];
+  if (source == 0) add_constants(piece, sums);
+  value.edges.push_back({source, std::make_unique<Matrix>(*piece.columns, rows, value.elements, from.elements)});
+}
+
+/// Sums of fewer than 2^20 products in double, each off by what weight and input are and by its rounding.
+void Program::add_constants(const Piece& piece, Sums& sums) const {
+  for (const Constant& input : constants_) {
+    for (const auto& [weight, row] : terms_of(*piece.columns, input.element)) {
+      const auto k = static_cast<std::size_t>(row);
+      sums.constant[k] += weight * input.value;
+      const double share = piece.weight_error + 0x1p-30;
+      sums.slack[k] += std::abs(weight) * (input.reach * (1 + piece.weight_error) + share * std::abs(input.value));
+      sums.slack[k] += abstract::kFloor;
+    }
   }
-  value.edges.push_back({source, std::move(matrix)});
 }
 
 int Program::split_of(NeuronId neuron) const {

@@ -52,11 +52,12 @@ struct Range {
   float low = 0;
   float high = 0;
   int split = 0;  ///< the sign of the phase that the neuron has by a split, or 0
-  bool unstable() const { return low < 0 && high > 0; }
+  bool unstable() const { return abstract::is_unstable({low, high}); }
 };
 
-/// The inputs that some weight of the network touches, which are those that a Program has.
-std::vector<std::int32_t> used_inputs(const abstract::Graph& graph);
+/// The inputs that a Program has: those that some weight of the network touches and that vary in the box by more than
+/// floats tell.
+std::vector<std::int32_t> used_inputs(const abstract::Graph& graph, const abstract::Intervals& box);
 
 /// A network specialised to a box of inputs: neurons that never open there are gone (an exact reduction), every value
 /// carries the error terms of float arithmetic. Built value by value together with the bounds it needs; then constant,
@@ -103,7 +104,9 @@ class Program {
   void add_relu(int graph_value, const abstract::Relaxation& relaxation);
   void add_copy(int graph_value, const abstract::Relaxation& relaxation);
   Value make(int graph_value, std::vector<std::int32_t> kept) const;
-  void add_piece(const Piece& piece, std::int64_t rows, Value& value, std::vector<double>& slack) const;
+  struct Sums;
+  void add_piece(const Piece& piece, std::int64_t rows, Value& value, Sums& sums) const;
+  void add_constants(const Piece& piece, Sums& sums) const;
   int split_of(NeuronId neuron) const;
   void note_neurons(int place, int graph_value, const abstract::Intervals& bounds);
   void note_sizes(int place, const abstract::Intervals& bounds);
@@ -115,6 +118,12 @@ class Program {
   std::vector<int> place_;
   std::vector<std::int64_t> fan_out_;       ///< of the network's values: products that enter one coefficient
   std::vector<std::vector<double>> sizes_;  ///< of the program's values: Y, bounds of the magnitude of each element
+  struct Constant {
+    std::int32_t element;
+    double value;
+    double reach;  ///< how far off it may be
+  };
+  std::vector<Constant> constants_;  ///< inputs that the program does not have
   std::vector<float> centre_;
   std::vector<float> radius_;
   std::vector<Range> ranges_;

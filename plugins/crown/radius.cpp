@@ -100,7 +100,7 @@ class Bracket {
         known_.proven = std::max(known_.proven, radius);
         break;
       case Verdict::counterexample:
-        refute(question, radius, *answer.witness);
+        refute(question, radius, *answer.witness, clock);
         break;
       default:
         open_.insert(radius);
@@ -110,12 +110,13 @@ class Bracket {
   }
 
   /// By the witness and by the nearest point that is one too on the way from it to the centre.
-  void refute(const abstract::Question& question, double radius, const std::vector<double>& witness) {
+  void refute(const abstract::Question& question, double radius, const std::vector<double>& witness,
+              const Clock& clock) {
     constexpr int kHalvings = 10;
     known_.attacked = std::min({known_.attacked, radius, distance(centre_, witness)});
     double low = 0;
     double high = 1;
-    for (int i = 0; i < kHalvings; ++i) {
+    for (int i = 0; i < kHalvings && !clock.is_over(); ++i) {
       const double share = low + (high - low) / 2;
       std::vector<double> point;
       for (std::size_t k = 0; k < witness.size(); ++k) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <abstract/radii.hpp>
 #include <fmt/format.h>
 
 #include <espalier/error.hpp>
@@ -53,25 +54,29 @@ void certified_radius(const RadiusParams& params, Context& ctx) {
                                       .device = Device::chosen(params.device, ctx.device())});
   const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
   const auto centres = instances.centres.as<float>();
-  Metrics metrics;
-  for (const char* name : {"image", "label", "target", "proven_radius", "attacked_radius", "questions"}) {
-    metrics.series[name] = {};
-  }
+  abstract::Radii radii{.who = "crown.radius",
+                        .network = abstract::content_of(network),
+                        .clip = {instances.clip_low, instances.clip_high},
+                        .rows = {}};
+  std::vector<double> questions;
   for (std::size_t i = 0; i < instances.rows.size(); ++i) {
     ctx.check_stop();
     const Instances::Row& row = instances.rows[i];
-    const Radius radius =
-        search.find({.label = row.label, .target = row.target, .box = nullptr}, centres.subspan(i * pixels, pixels),
-                    {instances.clip_low, instances.clip_high}, [&ctx] { ctx.check_stop(); });
-    metrics.series["image"].push_back(static_cast<double>(row.image));
-    metrics.series["label"].push_back(static_cast<double>(row.label));
-    metrics.series["target"].push_back(static_cast<double>(row.target.value_or(-1)));
-    metrics.series["proven_radius"].push_back(radius.proven);
-    metrics.series["attacked_radius"].push_back(radius.attacked);
-    metrics.series["questions"].push_back(static_cast<double>(radius.questions));
+    const auto centre = centres.subspan(i * pixels, pixels);
+    const Radius radius = search.find({.label = row.label, .target = row.target, .box = nullptr}, centre, radii.clip,
+                                      [&ctx] { ctx.check_stop(); });
+    radii.rows.push_back({.image = row.image,
+                          .label = row.label,
+                          .target = row.target,
+                          .proven = radius.proven,
+                          .broken = radius.attacked,
+                          .pixels = abstract::pixels_of(centre)});
+    questions.push_back(static_cast<double>(radius.questions));
     ctx.log(fmt::format("image {}: proven {:.5f}, attacked {:.5f}", row.image, radius.proven, radius.attacked));
     ctx.progress(static_cast<double>(i + 1), static_cast<double>(instances.rows.size()));
   }
+  Metrics metrics = metrics_of(radii);
+  metrics.series["questions"] = std::move(questions);
   summarise("proven_radius", metrics.series["proven_radius"], metrics);
   summarise("attacked_radius", metrics.series["attacked_radius"], metrics);
   ctx.out("metrics", std::move(metrics));

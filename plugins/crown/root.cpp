@@ -22,14 +22,6 @@ using abstract::Relaxation;
 
 constexpr std::size_t kPerGroup = kLanes / 2;  // two sides each
 
-std::vector<std::size_t> unstable(const abstract::Intervals& bounds) {
-  std::vector<std::size_t> elements;
-  for (std::size_t k = 0; k < bounds.size(); ++k) {
-    if (bounds[k].low < 0 && bounds[k].high > 0) elements.push_back(k);
-  }
-  return elements;
-}
-
 /// Certified bounds of up to kPerGroup elements of a value. A lane for the lower side of each, then one for the upper.
 /// Needs: the bounder has been reset.
 void bound_group(Bounder& bounder, int place, std::span<const std::size_t> elements, const Effort& effort,
@@ -152,7 +144,7 @@ class Builder {
 
   /// Those of the last value, in the order of the inputs that they depend on: neighbours share what they reach.
   std::vector<std::size_t> unstable_side_by_side() const {
-    std::vector<std::size_t> elements = unstable(relaxation_.bounds(relaxation_.last()));
+    std::vector<std::size_t> elements = abstract::unstable_elements(relaxation_.bounds(relaxation_.last()));
     const std::vector<std::int32_t>& first = first_inputs_.back();
     std::ranges::stable_sort(elements, {}, [&](std::size_t k) { return first[k]; });
     return elements;

@@ -112,15 +112,6 @@ constexpr std::int64_t kFirstBoxes = 1'000;
 /// Above so many, a box costs a generator for each, and halving it does not close enough of them.
 constexpr int kManyNeurons = 4'096;
 
-std::ptrdiff_t unstable_neurons(const abstract::Graph& graph, const abstract::Relaxation& ranges) {
-  std::ptrdiff_t unstable = 0;
-  for (int v = 0; v < graph.values(); ++v) {
-    if (!graph.feeds_relu(v)) continue;
-    unstable += std::ranges::count_if(ranges.bounds(v), [](abstract::Interval z) { return z.low < 0 && z.high > 0; });
-  }
-  return unstable;
-}
-
 /// Decides a property box by box.
 class PropertyDecision {
  public:
@@ -162,7 +153,7 @@ class PropertyDecision {
     const std::vector<Case> cases = cases_of(b, ranges);
     if (cases.empty()) return;
     if (resources_.proof != nullptr) resources_.proof->begin_box(box.low, box.high, case_numbers(b));
-    const std::ptrdiff_t unstable = unstable_neurons(graph_, ranges);
+    const std::int64_t unstable = abstract::unstable_neurons(ranges);
     if (!suits_box_search(split) || unstable > kManyNeurons) return by_phases(reals, cases, box);
     const End found = by_boxes(ranges, cases, box, unstable <= kFewNeurons ? kFirstBoxes : 0);
     if (found == End::given_up || found == End::stuck) by_phases(reals, cases, box);
@@ -212,7 +203,7 @@ class PropertyDecision {
   }
 
   void by_phases(const abstract::Box& reals, const std::vector<Case>& cases, const Property::Box& box) {
-    const std::vector<std::int32_t> kept = used_inputs(graph_);
+    const std::vector<std::int32_t> kept = used_inputs(graph_, reals.hull());
     const TryPoint try_point = [&](std::size_t, std::span<const float> x) {
       std::vector<double> point;
       for (std::size_t i = 0; i < box.low.size(); ++i) point.push_back(box.low[i] / 2 + box.high[i] / 2);
@@ -267,8 +258,7 @@ class PropertyDecision {
 /// What has to hold everywhere for the answer to be `robust`.
 std::vector<Case> cases_of(const abstract::Question& question, std::int64_t classes) {
   std::vector<Case> cases;
-  for (std::int64_t c = 0; c < classes; ++c) {
-    if (c == question.label || (question.target && c != *question.target)) continue;
+  for (const std::int64_t c : abstract::rivals(question, classes)) {
     Goal margin;
     margin.factors.assign(static_cast<std::size_t>(classes), 0);
     margin.factors[static_cast<std::size_t>(question.label)] = 1;
@@ -314,7 +304,7 @@ Decision Verifier::decide(const abstract::Question& question, int threads, const
     decision.message = "no input lies within epsilon of the centre and inside the clip range";
     return decision;
   }
-  const std::vector<std::int32_t> kept = used_inputs(graph);
+  const std::vector<std::int32_t> kept = used_inputs(graph, question.box->hull());
   Witness witness;
   const auto try_input = [&](const std::vector<double>& point, bool as_it_is) {
     if (auto found = robustness_.counterexample_near(question, point)) {

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <fstream>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -44,9 +46,11 @@ class Source {
   std::size_t read(std::span<std::uint8_t> target) {
     const int count = gzread(file_, target.data(), static_cast<unsigned>(target.size()));
     int code = Z_OK;
-    const char* reason = gzerror(file_, &code);
+    std::string_view reason = gzerror(file_, &code);
     // A gzip stream that stops early is reported as a buffer error beside the bytes that were there.
     if (count < 0 || (code != Z_OK && code != Z_STREAM_END)) {
+      const std::string path = path_.string() + ": ";  // zlib begins with it
+      if (reason.starts_with(path)) reason.remove_prefix(path.size());
       throw Error(code == Z_ERRNO ? Code::io : Code::damaged,
                   fmt::format("'{}' cannot be read: {}", path_.string(), reason), kFetchAgain);
     }

@@ -58,9 +58,19 @@ std::string briefly(const std::vector<Digest>& digests) {
   return out;
 }
 
+/// A file that is no whole IDX file is to be fetched, as one of another size is.
+IdxFile read_known(const fs::path& path, const std::string& next) {
+  try {
+    return read_idx(path);
+  } catch (const Error& error) {
+    if (error.code() != Code::damaged) throw;
+    throw Error(error.code(), error.what(), next);
+  }
+}
+
 IdxFile checked(const fs::path& path, const KnownSet& set, const KnownFile& file) {
-  IdxFile content = read_idx(path);
   const std::string next = "fetch it again: tools/fetch-data " + set.name;
+  IdxFile content = read_known(path, next);
   if (content.size != file.size) {
     throw Error(Code::damaged,
                 fmt::format("'{}' holds {} bytes, but {} of '{}' has {}", path.string(), content.size, file.role,

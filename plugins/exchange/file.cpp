@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -39,9 +40,11 @@ class Source {
   std::size_t read(char* target, std::size_t count) {
     const int got = gzread(file_, target, static_cast<unsigned>(count));
     int code = Z_OK;
-    const char* reason = gzerror(file_, &code);
+    std::string_view reason = gzerror(file_, &code);
     // A gzip stream that stops early is reported beside the bytes that were there.
     if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) {
+      const std::string path = path_.string() + ": ";  // zlib begins with it
+      if (reason.starts_with(path)) reason.remove_prefix(path.size());
       throw Error(
           code == Z_ERRNO ? Code::io : Code::damaged,
           fmt::format("'{}' cannot be read: {}", path_.string(), code == Z_ERRNO ? std::strerror(errno) : reason),

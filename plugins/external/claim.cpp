@@ -39,8 +39,7 @@ double outward(double bound, double towards) {
 
 std::vector<Property::Case> violations(const Question& question, std::int64_t classes) {
   std::vector<Property::Case> cases;
-  for (std::int64_t c = 0; c < classes; ++c) {
-    if (c == question.label || (question.target && c != *question.target)) continue;
+  for (const std::int64_t c : abstract::rivals(question, classes)) {
     cases.push_back({.box = 0, .constraints = {{.terms = {{question.label, 1}, {c, -1}}, .limit = 0}}});
   }
   return cases;

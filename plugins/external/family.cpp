@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -106,6 +107,21 @@ std::string read_of(pid_t process, const char* what) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// What a process holds in memory: its share of every page. 0 for one that is gone.
+std::int64_t memory_of(pid_t process) {
+  constexpr std::string_view kShare = "\nPss:";
+  const std::string shares = read_of(process, "smaps_rollup");
+  if (const auto at = shares.find(kShare); at != std::string::npos) {
+    return std::strtoll(shares.c_str() + at + kShare.size(), nullptr, 10) << 10;
+  }
+  // A kernel that does not tell shares: all of its pages.
+  std::istringstream pages(read_of(process, "statm"));
+  std::int64_t size = 0;
+  std::int64_t resident = 0;
+  pages >> size >> resident;  // proc(5)
+  return pages ? resident * ::sysconf(_SC_PAGESIZE) : 0;
+}
+
 bool has_entry(std::string_view environment, std::string_view entry) {
   while (!environment.empty()) {
     const std::string_view one = environment.substr(0, environment.find('\0'));
@@ -177,6 +193,14 @@ bool Family::has(pid_t process) const {
   fields >> state >> parent >> group >> session;  // fields 3 to 6, proc(5)
   if (!fields || state == 'Z' || state == 'X') return false;
   return session == leader_ || has_entry(read_of(process, "environ"), mark_);
+}
+
+std::int64_t Family::memory_bytes() const {
+  std::int64_t sum = 0;
+  for (const pid_t process : all_processes()) {
+    if (has(process)) sum += memory_of(process);
+  }
+  return sum;
 }
 
 /// False when there is nobody.

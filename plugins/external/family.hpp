@@ -33,6 +33,8 @@ class Family {
     bool by_signal = false;
     int number = 0;  ///< of the signal, or what the program returned
   };
+  /// What all of them hold in memory now; what they share counts once.
+  std::int64_t memory_bytes() const;
   /// How the program ended. Needs: it did.
   Status status() const;
 

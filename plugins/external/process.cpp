@@ -86,13 +86,32 @@ std::int64_t size_of(const std::filesystem::path& file) {
   return missing ? 0 : static_cast<std::int64_t>(size);
 }
 
+/// A limit that each process has to itself does not bound what several hold together, so that is looked at now and
+/// then: it takes reading about every process of the machine.
+class MemoryWatch {
+ public:
+  MemoryWatch(const Family& family, std::int64_t limit_mib) : family_(family), limit_(limit_mib << 20) {}
+
+  bool is_exceeded() {
+    if (limit_ == 0 || Clock::now() < next_) return false;
+    next_ = Clock::now() + std::chrono::milliseconds(200);
+    return family_.memory_bytes() > limit_;
+  }
+
+ private:
+  const Family& family_;
+  std::int64_t limit_;
+  Clock::time_point next_;
+};
+
 /// Nothing as long as the program may go on.
-std::optional<Ending> end_of(const Family& family, const Limits& limits, const Output& output,
+std::optional<Ending> end_of(const Family& family, const Limits& limits, const Output& output, MemoryWatch& memory,
                              Clock::time_point start) {
   if (output.count() > limits.written_bytes || size_of(limits.file) > limits.written_bytes) {
     return Ending::wrote_too_much;
   }
   if (family.has_ended()) return family.status().by_signal ? Ending::by_signal : Ending::returned;
+  if (memory.is_exceeded()) return Ending::out_of_memory;
   const double passed = std::chrono::duration<double>(Clock::now() - start).count();
   if (limits.seconds > 0 && passed >= limits.seconds) return Ending::out_of_time;
   return std::nullopt;
@@ -106,12 +125,13 @@ Ended run_process(const std::vector<std::string>& command, const std::filesystem
   const auto start = Clock::now();
   const Family family(
       {.command = command, .folder = folder, .memory_mib = limits.memory_mib, .output = output.target()});
+  MemoryWatch memory(family, limits.memory_mib);
   output.close_target();
   std::optional<Ending> how;
   while (!how) {
     check();
     output.read_some();
-    how = end_of(family, limits, output, start);
+    how = end_of(family, limits, output, memory, start);
   }
   output.read_all();
   const bool by_itself = *how == Ending::returned || *how == Ending::by_signal;

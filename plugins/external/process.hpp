@@ -10,13 +10,13 @@
 namespace espalier::external {
 
 struct Limits {
-  double seconds = 0;                                   ///< 0: no limit
-  std::int64_t memory_mib = 0;                          ///< address space of each process; 0: no limit
+  double seconds = 0;           ///< 0: no limit
+  std::int64_t memory_mib = 0;  ///< address space of each process, and memory that all hold together; 0: no limit
   std::int64_t written_bytes = std::int64_t{64} << 20;  ///< printed, and in `file`
   std::filesystem::path file;                           ///< that the program writes
 };
 
-enum class Ending : std::uint8_t { returned, by_signal, out_of_time, wrote_too_much };
+enum class Ending : std::uint8_t { returned, by_signal, out_of_time, out_of_memory, wrote_too_much };
 
 struct Ended {
   Ending how = Ending::returned;

@@ -125,6 +125,11 @@ std::optional<Answer> fault_of(const std::string& script, const Ended& ended, co
   switch (ended.how) {
     case Ending::out_of_time:
       return answered(Verdict::timeout, fmt::format("was ended after {:g} s", limits.seconds));
+    case Ending::out_of_memory:
+      return answered(Verdict::unknown,
+                      fmt::format("was ended when its processes held more than the {} MiB of memory that they may "
+                                  "have together",
+                                  limits.memory_mib));
     case Ending::wrote_too_much:
       return answered(Verdict::error,
                       fmt::format("was ended when it had written more than {} MiB", limits.written_bytes >> 20));
@@ -217,6 +222,7 @@ void describe_vnncomp(PluginBuilder& plugin) {
       plugin.stage("vnncomp", verify)
           .doc("Asks a tool of the user's own that follows the scripts of VNN-COMP. Counterexamples are replayed; that "
                "a network is robust is the tool's word. Hanging, crashing and garbage are told apart in messages.")
+          .revision(2)
           .single_threaded(),  // the tool takes the threads it likes
       "one answer a question: `robust` is the tool's word, without a bound; a `counterexample` was replayed")
       .param("budget_s", static_cast<double Params::*>(&Params::budget_s),
@@ -237,7 +243,9 @@ void describe_vnncomp(PluginBuilder& plugin) {
       .at_least(0)
       .param("grace_s", &Params::grace_s, "seconds beyond budget_s, for the tool's start, before it is killed")
       .at_least(0)
-      .param("memory_mib", &Params::memory_mib, "MiB of address space that each of its processes may have; 0: no limit")
+      .param("memory_mib", &Params::memory_mib,
+             "MiB of address space that each of its processes may have, and of memory that all of them may hold "
+             "together, which is looked at five times a second; 0: no limit")
       .range(0, 1 << 30);
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 using abstract::AffineMap;
 using abstract::Graph;
+using abstract::is_unstable;
 using abstract::Relaxation;
 
 constexpr std::int32_t kNone = -1;
@@ -25,10 +26,6 @@ struct Element {
   std::int32_t positive = kNone;
   std::int32_t negative = kNone;
 };
-
-bool is_unstable(Interval z) {
-  return z.low < 0 && z.high > 0;
-}
 
 /// Adds factor * element, to what is there of its columns or behind it.
 void add(Terms& terms, Element element, double factor) {

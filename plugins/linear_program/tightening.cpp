@@ -9,22 +9,11 @@
 namespace espalier::linear {
 namespace {
 
+using abstract::is_unstable;
 using abstract::Relaxation;
 
 /// A search for one bound is cut here: a neuron that takes longer is left to the search for the answer.
 constexpr std::int64_t kMostNodes = 50;
-
-bool is_unstable(Interval z) {
-  return z.low < 0 && z.high > 0;
-}
-
-std::vector<std::size_t> unstable(const Intervals& bounds) {
-  std::vector<std::size_t> elements;
-  for (std::size_t k = 0; k < bounds.size(); ++k) {
-    if (is_unstable(bounds[k])) elements.push_back(k);
-  }
-  return elements;
-}
 
 /// Bounds of the columns of the last value, one after the other.
 class Tightener {
@@ -33,7 +22,7 @@ class Tightener {
       : relaxation_(relaxation), most_nodes_(most_nodes), patience_(patience) {}
 
   void run() {
-    const std::vector<std::size_t> elements = unstable(last());
+    const std::vector<std::size_t> elements = abstract::unstable_elements(last());
     if (elements.empty() || !is_finite(relaxation_)) return;
     const Encoding encoding = encode(relaxation_, elements);
     Tree tree(encoding);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <abstract/radii.hpp>
 #include <fmt/format.h>
 
 #include <espalier/error.hpp>
@@ -15,7 +16,6 @@
 #include <espalier/network.hpp>
 
 #include "contradiction.hpp"
-#include "radii.hpp"
 #include "stages.hpp"
 
 namespace espalier::measure {
@@ -53,6 +53,7 @@ struct File {
   std::vector<Said> proven;  ///< radii that nobody had asked about
   std::vector<Found> found;
   std::optional<Place> place;
+  std::vector<std::pair<const abstract::Radii*, const abstract::Radii::Row*>> radii;  ///< where `proven` comes from
 };
 
 /// Everything that is said, subject by subject.
@@ -61,7 +62,7 @@ class Casebook {
   explicit Casebook(Context& ctx) : networks_(ctx.all("networks")) {
     require_different_labels();
     for (const Gathered& g : ctx.all("verdicts")) add(g.as<Verdicts>(), g.labels);
-    for (const Gathered& g : ctx.all("radii")) add(radii_in(g.as<Metrics>()), g.labels);
+    for (const Gathered& g : ctx.all("radii")) add(abstract::radii_in(g.as<Metrics>()), g.labels);
     for (const Gathered& g : ctx.all("attacks")) add(g.as<Attacks>(), g.labels);
     for (const Gathered& g : ctx.all("instances")) add(g.as<Instances>(), g.labels);
   }
@@ -119,11 +120,15 @@ class Casebook {
   }
 
   /// A proof and a point for every image, as far as they go.
-  void add(const Radii& radii, const Labels& labels) {
+  void add(abstract::Radii&& told, const Labels& labels) {
+    const abstract::Radii& radii = radii_.emplace_back(std::move(told));
     const std::size_t network = network_of(radii.who, labels);
     const std::string who = who_is(radii.who, labels, networks_[network].labels);
-    for (const Radii::Row& row : radii.rows) {
+    require_network(radii, networks_[network].as<Network>(),
+                    fmt::format("the network with {}", labels_text(networks_[network].labels)));
+    for (const abstract::Radii::Row& row : radii.rows) {
       File& here = files_[{network, row.image, row.label}];
+      here.radii.emplace_back(&radii, &row);
       if (row.proven > 0) {
         proofs_.push_back({.image = row.image,
                            .label = row.label,
@@ -187,6 +192,10 @@ class Casebook {
                   fmt::format("two instances give other pixels, or another range, for {}", text(subject)),
                   "gather the instances over the axes that tell their data sets apart");
     }
+    for (const auto& [radii, told] : here.radii) {
+      require_clip(*radii, {at.clip_low, at.clip_high}, "'instances'");
+      require_pixels(*told, centre, "'instances'");
+    }
     here.place = at;
   }
 
@@ -200,6 +209,7 @@ class Casebook {
   const std::vector<Gathered>& networks_;
   std::map<Subject, File> files_;
   std::deque<Verdicts::Row> proofs_;  ///< what `proven` points to
+  std::deque<abstract::Radii> radii_;
 };
 
 /// What was compared.
@@ -288,7 +298,7 @@ void describe_crosscheck(PluginBuilder& plugin) {
           "or what an attack found within the same or a smaller one, targeted or not. Points are replayed on the "
           "network first. An answer is about the one network all of whose labels it has: gather both over the same "
           "axes, or under the same names.")
-      .revision(2)
+      .revision(3)
       .inputs<Network>("networks", "the networks the answers are about, told apart by their labels")
       .labelled()
       .inputs<Verdicts>("verdicts", "answers of verifiers; rows of one image and label are compared")
@@ -296,7 +306,10 @@ void describe_crosscheck(PluginBuilder& plugin) {
       .inputs<Attacks>("attacks", "what attacks found")
       .labelled()
       .optional()
-      .inputs<Metrics>("radii", "proven and attacked radii of crown.radius, distortions of milp.distortion")
+      .inputs<Metrics>(
+          "radii",
+          "proven and attacked radii of crown.radius, distortions of milp.distortion: of the network that their labels "
+          "name, or they are refused")
       .labelled()
       .optional()
       .inputs<Instances>("instances",

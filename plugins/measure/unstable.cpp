@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <abstract/relaxation.hpp>
+
 #include "forward.hpp"
 
 namespace espalier::measure {
@@ -28,7 +30,9 @@ std::int64_t count_unstable(const Network& network, const std::vector<Batch<Inte
     if (!std::holds_alternative<Relu>(layer.op)) continue;
     for (const Lanes<Interval>& neuron : values[static_cast<std::size_t>(layer.inputs[0])]) {
       count += std::count_if(neuron.begin(), neuron.begin() + static_cast<std::ptrdiff_t>(lanes),
-                             [](const Interval& bounds) { return bounds.low < 0 && bounds.high > 0; });
+                             [](const Interval& bounds) {
+                               return abstract::is_unstable({bounds.low, bounds.high});
+                             });
     }
   }
   return count;

@@ -33,27 +33,32 @@ double distance(std::span<const float> witness, std::span<const float> centre) {
 
 class Bisection {
  public:
-  Bisection(const linear::CompleteVerifier& verifier, const Quest& quest)
-      : verifier_(verifier), quest_(quest), ends_(quest.largest, quest.tolerance) {}
+  Bisection(const linear::CompleteVerifier& verifier, const Quest& quest, const abstract::Used& used)
+      : verifier_(verifier), quest_(quest), used_(used), ends_(quest.largest, quest.tolerance) {}
 
-  Bracket run(const abstract::Used& used) {
+  Bracket run() {
     ends_.proven(quest_.proven);
-    for (const std::span<const float> point : quest_.points) try_point(point);
-    if (!(ends_.low() > 0)) ask(0, used);
-    while (used() < 1) {
+    for (const std::span<const float> point : quest_.points) {
+      if (!has_time()) break;
+      try_point(point);
+    }
+    if (!(ends_.low() > 0)) ask(0);
+    while (has_time()) {
       const auto radius = ends_.next();
       if (!radius) break;
-      ask(*radius, used);
+      ask(*radius);
     }
-    return {.low = ends_.low(), .high = ends_.high(), .witness = std::move(witness_)};
+    return {.low = ends_.low(), .high = ends_.high(), .narrow = ends_.narrow(), .witness = std::move(witness_)};
   }
 
  private:
-  void ask(double epsilon, const abstract::Used& used) {
+  bool has_time() const { return used_() < 1; }
+
+  void ask(double epsilon) {
     const Box box(quest_.centre, epsilon, quest_.clip);
-    const double begin = used();
+    const double begin = used_();
     // Half of the time that is left, so that a radius too hard to decide leaves some for others.
-    const Answer answer = verifier_.answer(question_in(box), linear::patience_of(used, begin + (1 - begin) / 2));
+    const Answer answer = verifier_.answer(question_in(box), linear::patience_of(used_, begin + (1 - begin) / 2));
     if (answer.verdict == Verdict::robust) {
       ends_.proven(epsilon);
     } else if (answer.verdict == Verdict::counterexample) {
@@ -81,7 +86,7 @@ class Bisection {
     keep(witness);
     double wrong = 1;
     double right = 0;
-    for (int step = 0; step < kSteps; ++step) {
+    for (int step = 0; step < kSteps && has_time(); ++step) {
       const double share = (wrong + right) / 2;
       std::vector<double> point;
       for (std::size_t i = 0; i < witness.size(); ++i) {
@@ -117,6 +122,7 @@ class Bisection {
   static constexpr int kSteps = 12;
   const linear::CompleteVerifier& verifier_;
   const Quest& quest_;
+  const abstract::Used& used_;
   Ends ends_;
   std::optional<std::vector<float>> witness_;
 };
@@ -124,7 +130,7 @@ class Bisection {
 }  // namespace
 
 Bracket smallest_distortion(const linear::CompleteVerifier& verifier, const Quest& quest, const abstract::Used& used) {
-  return Bisection(verifier, quest).run(used);
+  return Bisection(verifier, quest, used).run();
 }
 
 }  // namespace espalier::milp

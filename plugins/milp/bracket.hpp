@@ -15,6 +15,7 @@ namespace espalier::milp {
 struct Bracket {
   double low = 0;
   double high = HUGE_VAL;  ///< infinite without a witness
+  bool narrow = false;     ///< as narrow as the tolerance, or nothing is left that matters
   std::optional<std::vector<float>> witness;
 };
 
@@ -30,7 +31,8 @@ struct Quest {
   std::vector<std::span<const float>> points;  ///< that may be distorted images
 };
 
-/// Narrows the bracket until it is within the tolerance, nothing is left to ask or the time is up. Points of the quest count only as far as a replay bears them out.
+/// Narrows the bracket until it is within the tolerance, nothing is left to ask or the time is up. Points of the quest
+/// count only as far as a replay bears them out, for which there has to be time.
 /// Throws Error(request) when one lies within the radius that is said to be proven.
 Bracket smallest_distortion(const linear::CompleteVerifier& verifier, const Quest& quest, const abstract::Used& used);
 

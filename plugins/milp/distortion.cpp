@@ -25,31 +25,34 @@ double median(std::vector<double> values) {
 /// Brackets as series, an entry an instance, and witnesses as what an attack found.
 class Findings {
  public:
-  Findings(const Network& network, const Params& params) : network_(network), params_(params) {
+  Findings(const Network& network, abstract::Interval clip, double largest) : network_(network) {
     attacks_.method = "milp.distortion";
-    attacks_.epsilon = params.largest;
-    for (const char* name : {"image", "label", "target", "distortion_low", "distortion_high"}) metrics_.series[name];
+    attacks_.epsilon = largest;
+    radii_.who = "milp.distortion";
+    radii_.network = abstract::content_of(network);
+    radii_.clip = clip;
   }
 
   void add(const Instances::Row& question, std::span<const float> centre, const Bracket& bracket) {
-    metrics_.series["image"].push_back(static_cast<double>(question.image));
-    metrics_.series["label"].push_back(static_cast<double>(question.label));
-    metrics_.series["target"].push_back(static_cast<double>(question.target.value_or(-1)));
-    metrics_.series["distortion_low"].push_back(bracket.low);
-    metrics_.series["distortion_high"].push_back(bracket.high);
-    narrow_ += bracket.high - bracket.low <= params_.tolerance;
+    radii_.rows.push_back({.image = question.image,
+                           .label = question.label,
+                           .target = question.target,
+                           .proven = bracket.low,
+                           .broken = bracket.high,
+                           .pixels = abstract::pixels_of(centre)});
+    narrow_ += bracket.narrow;
     add_attack(question, centre, bracket);
   }
 
-  Metrics metrics() {
-    const std::vector<double>& low = metrics_.series["distortion_low"];
-    metrics_.values["images"] = static_cast<double>(low.size());
-    metrics_.values["narrow"] = static_cast<double>(narrow_);
-    if (!low.empty()) {
-      metrics_.values["median_low"] = median(low);
-      metrics_.values["median_high"] = median(metrics_.series["distortion_high"]);
+  Metrics metrics() const {
+    Metrics metrics = metrics_of(radii_);
+    metrics.values["images"] = static_cast<double>(radii_.rows.size());
+    metrics.values["narrow"] = static_cast<double>(narrow_);
+    if (!radii_.rows.empty()) {
+      metrics.values["median_low"] = median(metrics.series["distortion_low"]);
+      metrics.values["median_high"] = median(metrics.series["distortion_high"]);
     }
-    return std::move(metrics_);
+    return metrics;
   }
 
   Attacks attacks() {
@@ -91,8 +94,7 @@ class Findings {
   }
 
   const Network& network_;
-  const Params& params_;
-  Metrics metrics_;
+  abstract::Radii radii_;
   Attacks attacks_;
   std::vector<float> points_;
   std::int64_t narrow_ = 0;
@@ -105,19 +107,21 @@ void measure(const Params& params, Context& ctx) {
   const linear::CompleteVerifier verifier(network, {});
   const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
   const auto centres = instances.centres.as<float>();
-  const Known known(ctx.all("attacks"), ctx.all("radii"), pixels);
-  Findings findings(network, params);
+  const abstract::Interval clip{instances.clip_low, instances.clip_high};
+  const Known known(ctx.all("attacks"), ctx.all("radii"), network, clip);
+  Findings findings(network, clip, params.largest);
   for (std::size_t i = 0; i < instances.rows.size(); ++i) {
     const Instances::Row& row = instances.rows[i];
+    const auto centre = centres.subspan(i * pixels, pixels);
     const Quest quest{.label = row.label,
                       .target = row.target,
-                      .centre = centres.subspan(i * pixels, pixels),
-                      .clip = {instances.clip_low, instances.clip_high},
+                      .centre = centre,
+                      .clip = clip,
                       .largest = params.largest,
                       .tolerance = params.tolerance,
-                      .proven = known.proven(row),
+                      .proven = known.proven(row, centre),
                       .points = known.points(row)};
-    findings.add(row, quest.centre, smallest_distortion(verifier, quest, abstract::clock_of(ctx, params.budget_s)));
+    findings.add(row, centre, smallest_distortion(verifier, quest, abstract::clock_of(ctx, params.budget_s)));
     ctx.progress(static_cast<double>(i + 1), static_cast<double>(instances.rows.size()));
   }
   ctx.out("metrics", findings.metrics());
@@ -131,24 +135,28 @@ void add_distortion(PluginBuilder& plugin) {
       .doc(
           "Brackets, image by image, the smallest L-infinity distortion that changes the answer: within the low end it "
           "is proven that there is none, at the high end there is one. Begins at what attacks and proofs found before, "
-          "if they are given.")
-      .revision(2)
+          "if they are given. Questions are answered as by milp.verify.")
+      .revision(3)
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be measured")
       .input<Instances>("instances", "the images; their own epsilons are not used")
       .inputs<Attacks>("attacks", "what attacks found on this network: points that they kept are replayed")
       .optional()
-      .inputs<Metrics>("radii", "metrics of crown.radius on this network: radii that it proved are taken as proven")
+      .inputs<Metrics>(
+          "radii", "metrics of crown.radius on this network and these images: radii that it proved are taken as proven")
       .optional()
       .output<Metrics>("metrics",
                        "series distortion_low and distortion_high (infinite when none was found), an entry an "
-                       "instance; their medians; in how many the bracket is as narrow as asked for")
+                       "instance, and what they are true of, as crown.radius has it; their medians; in how many the "
+                       "bracket is as narrow as asked for, or nothing below `largest` is left open")
       .output<Attacks>("attacks", "the distorted images at the high ends")
       .param("largest", &Params::largest, "distortions above are not looked for, in pixel units")
       .at_least(0)
       .param("tolerance", &Params::tolerance, "width of a bracket that is narrow enough")
       .at_least(0)
-      .param("budget_s", &Params::budget_s, "seconds an image may take; 0: until the bracket is narrow enough")
+      .param(
+          "budget_s", &Params::budget_s,
+          "seconds an image may take, replays of what attacks found among them; 0: until the bracket is narrow enough")
       .at_least(0);
 }
 

@@ -26,10 +26,13 @@ class Ends {
     gap_high_ = std::max(gap_high_, radius);
   }
 
+  /// Near enough, or all that matters is proven.
+  bool narrow() const { return high_ - low_ <= tolerance_ || low_ >= std::min(high_, largest_); }
+
   /// The middle of what is open, or of the wider side of the gap in it; nothing when that is narrow enough.
   std::optional<double> next() const {
     const double high = std::min(high_, largest_);
-    if (!(high_ - low_ > tolerance_ && low_ < high)) return std::nullopt;
+    if (narrow()) return std::nullopt;
     if (gap_low_ > gap_high_) return std::isfinite(high_) ? middle(low_, high) : std::optional(largest_);
     const double below = gap_low_ - low_;
     const double above = high - gap_high_;

@@ -25,8 +25,10 @@ void verify(const Params& params, Context& ctx) {
 void add_verify(PluginBuilder& plugin) {
   abstract::describe_verifier(plugin.stage("verify", verify), linear::kVerdictsDoc)
       .doc(
-          "Verifies with a mixed-integer program for every class that may win. Complete but for ties within rounding "
-          "and the budget.")
+          "Verifies with a mixed-integer program for every class that may win. Its branch and bound is Espalier's own, "
+          "over linear programs that CLP solves, so that every node is closed by a bound that is certified here; CBC "
+          "and HiGHS, which tell no duals of their nodes, would have to be believed. Complete but for ties within "
+          "rounding and the budget.")
       .revision(2)
       .single_threaded()
       .param(

@@ -180,13 +180,10 @@ std::vector<Group> groups_of(const std::vector<std::string>& groups) {
 }
 
 bool is_numeric(const Table& table, std::size_t column) {
-  bool any = false;
-  for (const auto& row : table.rows) {
+  return !table.rows.empty() && std::ranges::all_of(table.rows, [&](const std::vector<Cell>& row) {
     const auto* text = std::get_if<std::string>(&row[column]);
-    if (text != nullptr && !reads_as_number(*text)) return false;
-    any = any || !std::holds_alternative<std::monostate>(row[column]);
-  }
-  return any;
+    return text == nullptr || reads_as_number(*text);
+  });
 }
 
 }  // namespace espalier::report

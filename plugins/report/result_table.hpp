@@ -44,7 +44,7 @@ struct Group {
 };
 std::vector<Group> groups_of(const std::vector<std::string>& groups);
 
-/// Flush right: nothing but numbers, and numbers with a mark ("15*").
+/// Flush right: nothing but numbers, numbers with a mark ("15*") and empty cells; no column of a table without rows.
 bool is_numeric(const Table& table, std::size_t column);
 
 }  // namespace espalier::report

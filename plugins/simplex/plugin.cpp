@@ -21,9 +21,9 @@ ESPALIER_PLUGIN(plugin) {
       "Proves robustness by the simplex method and case splits, with certified bounds that hold over the reals.");
   abstract::describe_verifier(plugin.stage("verify", verify), linear::kVerdictsDoc)
       .doc(
-          "Verifies with linear programs over the triangles of unstable neurons, and splits the neuron that the "
-          "solution "
-          "violates most. Bounds are tightened by DeepPoly. Complete but for ties within rounding and the budget.")
+          "Verifies with linear programs over the triangles of unstable neurons, solved by CLP, and splits the neuron "
+          "that the solution violates most. Bounds are tightened by DeepPoly. Complete but for ties within rounding "
+          "and the budget.")
       .revision(2)
       .single_threaded();
 }

@@ -396,7 +396,7 @@ testing::Judged searched(const testing::RobustnessQuestion& q, const DeviceMaker
   }
   const auto root = make_root(replays.graph(), box, {}, nullptr, {.effort = {.iterations = 0}}, kAlways);
   testing::Judged answer;
-  const std::vector<std::int32_t> kept = used_inputs(replays.graph());
+  const std::vector<std::int32_t> kept = used_inputs(replays.graph(), box.hull());
   const TryPoint try_point = [&](std::size_t, std::span<const float> x) {
     std::vector<double> point(q.centre.begin(), q.centre.end());
     for (std::size_t i = 0; i < kept.size(); ++i) point[static_cast<std::size_t>(kept[i])] = static_cast<double>(x[i]);

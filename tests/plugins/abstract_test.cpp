@@ -8,6 +8,8 @@
 #include <espalier/error.hpp>
 #include <espalier/results.hpp>
 
+#include "crown/verifier.hpp"
+#include "linear_program/complete.hpp"
 #include "support/small_networks.hpp"
 #include "support/stage_bench.hpp"
 
@@ -229,6 +231,32 @@ TEST_CASE("questions that do not fit the network are refused, naming both") {
   builder.linear({{1}}, {0});
   check_refused(builder.build(), ask(0, {}, {0.5F}),
                 "the network has one output; robustness needs at least two classes");
+}
+
+TEST_CASE("a question about no other class is refused by every verifier, and not called robust") {
+  using abstract::Box, abstract::Domain, abstract::Question, abstract::rivals, abstract::Verifier;
+  NetworkBuilder single({1});
+  single.linear({{1}}, {0});
+  const Network lonely = single.build();
+  const Network two = threshold();
+  const std::vector<float> centre{0.25F};
+  const Box box(centre, 0.125, {0, 1});
+  const auto refused = [&](const Network& network, const Question& question) {
+    CHECK_THROWS_AS(rivals(question, element_count(network.output_shape())), Error);
+    const Verifier bounds(network);
+    CHECK_THROWS_AS(abstract::margin_rows(bounds.graph(), question), Error);
+    const auto always = [] { return true; };
+    CHECK_THROWS_AS(bounds.answer(question, Domain::intervals, always), Error);
+    CHECK_THROWS_AS(bounds.answer(question, Domain::deeppoly, always), Error);
+    CHECK_THROWS_AS(linear::CompleteVerifier(network, {}).answer(question, {always, always}), Error);
+    CHECK_THROWS_AS(crown::Verifier(network).decide(question, 1, [] { return 0.0; }), Error);
+  };
+  refused(lonely, {.label = 0, .target = {}, .box = &box});
+  refused(two, {.label = 0, .target = 0, .box = &box});
+  refused(two, {.label = 0, .target = 2, .box = &box});
+  refused(two, {.label = 2, .target = {}, .box = &box});
+  CHECK(rivals({.label = 1, .target = {}, .box = &box}, 3) == std::vector<std::int64_t>{0, 2});
+  CHECK(rivals({.label = 1, .target = 2, .box = &box}, 3) == std::vector<std::int64_t>{2});
 }
 
 TEST_CASE("no questions, no answers; a run that is stopped stops") {

@@ -10,6 +10,7 @@
 #include <espalier/error.hpp>
 #include <espalier/results.hpp>
 
+#include "abstract/radii.hpp"
 #include "support/small_networks.hpp"
 #include "support/stage_bench.hpp"
 
@@ -79,11 +80,17 @@ Attacks attack(double epsilon, double distance, std::optional<float> point = {})
   return out;
 }
 
-/// Of image 7, label 0.
-Metrics radii(const char* proven_name, double proven, const char* broken_name, double broken, double target = -1) {
-  Metrics out;
-  out.series = {{"image", {7}}, {"label", {0}}, {"target", {target}}, {proven_name, {proven}}, {broken_name, {broken}}};
-  return out;
+/// Of image 7, label 0, and the network threshold().
+abstract::Radii found_by(const char* who, double proven, double broken, std::optional<std::int64_t> target = {}) {
+  return {.who = who,
+          .network = abstract::content_of(threshold()),
+          .clip = {0, 1},
+          .rows = {{.image = 7,
+                    .label = 0,
+                    .target = target,
+                    .proven = proven,
+                    .broken = broken,
+                    .pixels = abstract::pixels_of(std::vector<float>{0.25F})}}};
 }
 
 Instances image_at(float centre) {
@@ -209,43 +216,64 @@ TEST_CASE("crosscheck: an attack that found something contradicts robust") {
 
 TEST_CASE("crosscheck: radii contradict answers, points, distances and each other") {
   const Answer broken{.verdict = Verdict::counterexample, .epsilon = 0.3, .witness = 0.5F};
-  const auto bench_with = [](const Metrics& found) {
+  const auto bench_with = [](const abstract::Radii& found) {
     StageBench bench = crosscheck();
-    bench.give("radii", found);
+    bench.give("radii", metrics_of(found));
     return bench;
   };
   SUBCASE("a proof and an attack's distance") {
-    StageBench bench = bench_with(radii("proven_radius", 0.1, "attacked_radius", HUGE_VAL));
+    StageBench bench = bench_with(found_by("crown.radius", 0.1, HUGE_VAL));
     bench.give("verdicts", verdicts("a", {})).give("attacks", attack(0.3, 0.07));
     check_fails(bench, Code::internal, {"'crown.radius' says robust within epsilon 0.1", "at distance 0.07"});
   }
   SUBCASE("a proof and a counterexample") {
-    StageBench bench = bench_with(radii("proven_radius", 0.4, "attacked_radius", HUGE_VAL));
+    StageBench bench = bench_with(found_by("crown.radius", 0.4, HUGE_VAL));
     bench.give("verdicts", verdicts("a", {broken}));
     check_fails(bench, Code::internal, {"'crown.radius' says robust within epsilon 0.4", "'a' found a point"});
   }
   SUBCASE("an answer and a distortion") {
-    StageBench bench = bench_with(radii("distortion_low", 0, "distortion_high", 0.0625));
+    StageBench bench = bench_with(found_by("milp.distortion", 0, 0.0625));
     bench.give("verdicts", verdicts("a", {kRobust}));
     check_fails(bench, Code::internal, {"'a' says robust", "'milp.distortion' found a point within epsilon 0.0625"});
   }
   SUBCASE("a proof and a distortion") {
-    StageBench bench = bench_with(radii("proven_radius", 0.125, "attacked_radius", 0.25));
-    bench.give("radii", radii("distortion_low", 0.03125, "distortion_high", 0.0625))
-        .give("verdicts", verdicts("a", {}));
+    StageBench bench = bench_with(found_by("crown.radius", 0.125, 0.25));
+    bench.give("radii", metrics_of(found_by("milp.distortion", 0.03125, 0.0625))).give("verdicts", verdicts("a", {}));
     check_fails(bench, Code::internal, {"'crown.radius' says robust within epsilon 0.125"});
   }
   SUBCASE("what agrees, is proven of another class only, or is not proven at all") {
-    StageBench bench = bench_with(radii("proven_radius", 0.125, "attacked_radius", 0.25));
-    bench.give("radii", radii("proven_radius", 0.5, "attacked_radius", HUGE_VAL, 2));
-    bench.give("radii", radii("proven_radius", 0, "attacked_radius", HUGE_VAL));
+    StageBench bench = bench_with(found_by("crown.radius", 0.125, 0.25));
+    bench.give("radii", metrics_of(found_by("crown.radius", 0.5, HUGE_VAL, 2)));
+    bench.give("radii", metrics_of(found_by("crown.radius", 0, HUGE_VAL)));
     bench.give("verdicts", verdicts("a", {kRobust})).give("attacks", attack(0.3, 0.25));
     CHECK(value(bench, "compared") == 6);
   }
   SUBCASE("series that are none of radii") {
-    StageBench bench = bench_with(Metrics());
-    bench.give("verdicts", verdicts("a", {kRobust}));
+    StageBench bench = crosscheck();
+    bench.give("radii", Metrics()).give("verdicts", verdicts("a", {kRobust}));
     check_fails(bench, Code::request, {"'radii' has no series 'image'"});
+  }
+  SUBCASE("of another network than the one their labels name") {
+    const Network other = threshold(0.75F);
+    StageBench bench = crosscheck(other, {{"variant", "other"}});
+    bench.give("radii", metrics_of(found_by("crown.radius", 0.1, 0.2)), {{"variant", "other"}});
+    bench.give("verdicts", verdicts("a", {}), {{"variant", "other"}});
+    check_fails(bench, Code::request,
+                {"'radii' of crown.radius are of the network " + abstract::content_of(threshold()).brief() +
+                 ", but the network with variant=other is " + abstract::content_of(other).brief()});
+  }
+  SUBCASE("of pixels in another range, or of another image") {
+    abstract::Radii found = found_by("crown.radius", 0.125, 0.25);
+    found.clip = {0.125, 1};
+    StageBench range = bench_with(found);
+    range.give("verdicts", verdicts("a", {})).give("instances", image_at(0.25F));
+    check_fails(range, Code::request, {"are of pixels in [0.125, 1], but those of 'instances' are in [0, 1]"});
+    StageBench image = bench_with(found_by("crown.radius", 0.125, 0.25));
+    image.give("verdicts", verdicts("a", {})).give("instances", image_at(0.375F));
+    check_fails(image, Code::request, {"image 7, label 0, has other pixels in 'radii'"});
+    StageBench right = bench_with(found_by("crown.radius", 0.125, 0.25));
+    right.give("verdicts", verdicts("a", {})).give("instances", image_at(0.25F));
+    CHECK(value(right, "points") == 1);
   }
 }
 

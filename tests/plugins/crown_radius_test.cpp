@@ -13,6 +13,7 @@
 #include <espalier/error.hpp>
 #include <espalier/results.hpp>
 
+#include "abstract/radii.hpp"
 #include "support/random_network.hpp"
 #include "support/small_networks.hpp"
 #include "support/stage_bench.hpp"
@@ -79,6 +80,11 @@ TEST_CASE("crown.radius: the exact radius of one neuron lies between the two, as
       CHECK(exact[i] <= found.attacked[i]);
       CHECK(found.attacked[i] - found.proven[i] <= tolerance);
     }
+    const abstract::Radii told = abstract::radii_in(found.metrics);
+    CHECK(told.network == abstract::content_of(one_neuron()));
+    CHECK(told.clip.low == 0);
+    CHECK(told.clip.high == 1);
+    CHECK(told.rows[1].pixels == abstract::pixels_of(std::vector<float>{0.5F}));
     CHECK(found.metrics.series.at("image") == std::vector<double>{7, 8, 9});
     CHECK(found.metrics.series.at("label") == std::vector<double>{0, 0, 0});
     CHECK(found.metrics.series.at("target") == std::vector<double>{-1, -1, -1});

@@ -297,6 +297,15 @@ TEST_CASE("a file of the right name with other content never passes for the set"
     CHECK(contains(error.what(), "holds 20 bytes, but train_images of 'mnist' has 47040016"));
     CHECK(contains(error.hint(), "tools/fetch-data mnist"));
   }
+  SUBCASE("a gzip stream that breaks off") {
+    const fs::path file = dir / "mnist/train-images-idx3-ubyte.gz";
+    write(file, {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x07});
+    const Error error = error_of(bench);
+    CHECK(error.code() == Code::damaged);
+    CHECK(contains(error.what(), "'" + file.string() + "' cannot be read: "));
+    CHECK_FALSE(contains(std::string(error.what()).substr(file.string().size() + 2), file.string()));
+    CHECK(error.hint() == "fetch it again: tools/fetch-data mnist");
+  }
   SUBCASE("the right size") {
     write(dir / "train-images-idx3-ubyte", idx({60000, 28, 28}, Bytes(47040000)));
     const Error error = error_of(bench);

@@ -281,6 +281,20 @@ TEST_CASE("external: a tool gets no more memory than it may have") {
   check_row(enough.set("memory_mib", 300).run().result<Verdicts>("verdicts").rows.at(0), Verdict::counterexample, "");
 }
 
+TEST_CASE("external: all processes of a tool together get no more memory than one") {
+  const std::string several =
+      "for i in 1 2 3 4; do (head -c 70M /dev/zero; touch \"$folder/$i\"; $then) | tail >/dev/null & done; wait; "
+      "echo unsat >\"$results\"";
+  const FakeTool tool("then='sleep 1000'; " + several);
+  StageBench bench = tool.bench();
+  check_row(bench.set("memory_mib", 200).run().result<Verdicts>("verdicts").rows.at(0), Verdict::unknown,
+            "run_instance.sh was ended when its processes held more than the 200 MiB of memory that they may have "
+            "together");
+  const FakeTool patient("then=true; " + several);
+  StageBench enough = patient.bench();
+  check_row(enough.set("memory_mib", 600).run().result<Verdicts>("verdicts").rows.at(0), Verdict::robust, "");
+}
+
 TEST_CASE("external: a run that is stopped ends the tool with all that came of it") {
   const FakeTool tool(R"sh(
 trap '' TERM

@@ -14,6 +14,8 @@
 #include <espalier/error.hpp>
 #include <espalier/results.hpp>
 
+#include "abstract/radii.hpp"
+#include "milp/bracket.hpp"
 #include "milp/ends.hpp"
 #include "support/exact_minimum.hpp"
 #include "support/odd_network.hpp"
@@ -45,6 +47,15 @@ Network three_classes() {
   builder.linear({{1}}, {0});
   builder.add(Relu{});
   builder.linear({{0}, {1}, {0}}, {0.5F, 0, 0.25F});
+  return builder.build();
+}
+
+/// One pixel: class 0 scores 0.25, class 1 the pixel.
+Network two_classes() {
+  NetworkBuilder builder({1});
+  builder.linear({{1}}, {0});
+  builder.add(Relu{});
+  builder.linear({{0}, {1}}, {0.25F, 0});
   return builder.build();
 }
 
@@ -94,11 +105,22 @@ Attacks attack_with(float point) {
   return out;
 }
 
-/// What crown.radius says of image 7, label 0.
-Metrics radius_of(double proven, double target = -1) {
-  Metrics out;
-  out.series = {{"image", {7}}, {"label", {0}}, {"target", {target}}, {"proven_radius", {proven}}};
-  return out;
+/// What crown.radius says of image 7, label 0, at 0.125, and three_classes().
+abstract::Radii radius_of(double proven, std::optional<std::int64_t> target = {}) {
+  return {.who = "crown.radius",
+          .network = abstract::content_of(three_classes()),
+          .clip = {0, 1},
+          .rows = {{.image = 7,
+                    .label = 0,
+                    .target = target,
+                    .proven = proven,
+                    .broken = HUGE_VAL,
+                    .pixels = abstract::pixels_of(std::vector<float>{0.125F})}}};
+}
+
+/// Time for so many looks at the clock.
+abstract::Used looks(int count) {
+  return [left = count]() mutable { return left-- > 0 ? 0.0 : 1.0; };
 }
 
 }  // namespace
@@ -257,28 +279,106 @@ TEST_CASE("the search for the smallest distortion begins at what is known") {
   const auto run = [&](std::optional<float> point, std::optional<double> proven, double largest = 1) {
     StageBench bench("milp.distortion");
     bench.give("network", network).give("instances", q).set("largest", largest);
-    // No time at all: what is known before is all there is.
-    bench.set("budget_s", 1e-9);
+    // Any bracket is narrow enough: what is known before is all there is, but where nothing is.
+    bench.set("budget_s", 0.0).set("tolerance", 1.0);
     if (point) bench.give("attacks", attack_with(*point));
-    if (proven) bench.give("radii", radius_of(*proven));
+    if (proven) bench.give("radii", metrics_of(radius_of(*proven)));
     bench.run();
     const auto& series = bench.result<Metrics>("metrics").series;
     return std::pair(series.at("distortion_low")[0], series.at("distortion_high")[0]);
   };
-  CHECK(run({}, {}) == std::pair(0.0, HUGE_VAL));
-  CHECK(run({}, 0.25) == std::pair(0.25, HUGE_VAL));
   const auto [low, high] = run(0.75F, {});
   CHECK(low == 0);
   CHECK(high >= 0.375);
   CHECK(high < 0.376);  // on the way from the centre to the point
   CHECK(run(0.75F, 0.25).first == 0.25);
-  CHECK(run(0.25F, {}).second == HUGE_VAL);       // no distorted image, whatever the attack says
-  CHECK(run(0.75F, {}, 0.5).second == HUGE_VAL);  // further than what matters
+  CHECK(run(0.25F, {}, 0.25).second == HUGE_VAL);  // no distorted image, whatever the attack says
+  CHECK(run(0.75F, {}, 0.25).second == HUGE_VAL);  // further than what matters
   CHECK(run({}, 0.5, 0.25).first == 0.25);
   CHECK_THROWS_AS(run(0.75F, 0.5), Error);  // both cannot be
-  StageBench wrong("milp.distortion");
-  wrong.give("network", network).give("instances", q).give("radii", Metrics());
-  CHECK_THROWS_AS(wrong.run(), Error);
+}
+
+TEST_CASE("without time only what others proved is known of a distortion") {
+  const Network network = three_classes();
+  const auto run = [&](std::optional<float> point, std::optional<double> proven) {
+    StageBench bench("milp.distortion");
+    bench.give("network", network).give("instances", one_question({0.125F})).set("budget_s", 1e-9);
+    if (point) bench.give("attacks", attack_with(*point));
+    if (proven) bench.give("radii", metrics_of(radius_of(*proven)));
+    const auto& series = bench.run().result<Metrics>("metrics").series;
+    return std::pair(series.at("distortion_low")[0], series.at("distortion_high")[0]);
+  };
+  CHECK(run({}, {}) == std::pair(0.0, HUGE_VAL));
+  CHECK(run({}, 0.25) == std::pair(0.25, HUGE_VAL));
+  CHECK(run(0.75F, {}) == std::pair(0.0, HUGE_VAL));
+}
+
+TEST_CASE("replays look at the clock: points of attacks, and points on the way to the centre") {
+  const Network network = three_classes();
+  const linear::CompleteVerifier verifier(network, {});
+  const std::vector<float> centre{0.125F};
+  const std::vector<float> point{0.75F};
+  const auto high_after = [&](int count, std::size_t points) {
+    const milp::Quest quest{.label = 0,
+                            .target = {},
+                            .centre = centre,
+                            .clip = {0, 1},
+                            .largest = 1,
+                            .tolerance = 1e-3,
+                            .proven = 0.0625,
+                            .points = std::vector<std::span<const float>>(points, point)};
+    return smallest_distortion(verifier, quest, looks(count)).high;
+  };
+  CHECK(high_after(0, 1000) == HUGE_VAL);
+  CHECK(high_after(1, 1000) == 0.625);    // the point itself
+  CHECK(high_after(2, 1000) == 0.625);    // half of the way is too far
+  CHECK(high_after(3, 1000) == 0.46875);  // a quarter is not
+}
+
+TEST_CASE("radii of another network, another range or another image are no proof here") {
+  const auto error_of = [](const Network& network, const Instances& q, const abstract::Radii& radii) {
+    StageBench bench("milp.distortion");
+    bench.give("network", network).give("instances", q).set("budget_s", 1e-9).give("radii", metrics_of(radii));
+    try {
+      bench.run();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const Instances q = one_question({0.125F});
+  CHECK(error_of(three_classes(), q, radius_of(0.25)) == "no error");
+  const Network other = two_classes();
+  CHECK(error_of(other, q, radius_of(0.25)) == "'radii' of crown.radius are of the network " +
+                                                   abstract::content_of(three_classes()).brief() +
+                                                   ", but 'network' is " + abstract::content_of(other).brief());
+  Instances wider = q;
+  wider.clip_low = -1;
+  CHECK(error_of(three_classes(), wider, radius_of(0.25)) ==
+        "'radii' of crown.radius are of pixels in [0, 1], but those of 'instances' are in [-1, 1]");
+  CHECK(error_of(three_classes(), one_question({0.25F}), radius_of(0.25)) ==
+        "image 7, label 0, has other pixels in 'radii' than in 'instances'");
+  CHECK(error_of(three_classes(), q, radius_of(NAN)) == "entry 0 of series 'proven_radius' of 'radii' is nan");
+}
+
+TEST_CASE("what crown.radius proves is where the search for a distortion begins, on its own network only") {
+  std::mt19937 random(7);
+  const Network network = random_dense({4, 6, 3}, 1, random);
+  const auto x = random_input(network, random);
+  Instances q = one_question({x.begin(), x.end()});
+  q.rows[0].label = argmax(network.forward(x));
+  StageBench proofs("crown.radius");
+  proofs.give("network", network).give("instances", q).run();
+  const auto& radii = proofs.result<Metrics>("metrics");
+  const double proven = radii.series.at("proven_radius")[0];
+  REQUIRE(proven > 0);
+  const auto low_of = [&](const Network& asked) {
+    StageBench bench("milp.distortion");
+    bench.give("network", asked).give("instances", q).set("budget_s", 1e-9).give("radii", radii);
+    return bench.run().result<Metrics>("metrics").series.at("distortion_low")[0];
+  };
+  CHECK(low_of(network) == proven);
+  CHECK_THROWS_AS(low_of(random_dense({4, 6, 3}, 1, random)), Error);
 }
 
 TEST_CASE("a radius proven against one class says nothing of others") {
@@ -287,7 +387,7 @@ TEST_CASE("a radius proven against one class says nothing of others") {
       {0.125F, 0.125F});
   StageBench bench("milp.distortion");
   bench.give("network", three_classes()).give("instances", q).set("budget_s", 1e-9);
-  bench.give("radii", radius_of(0.75, 2)).give("radii", radius_of(0.25)).run();
+  bench.give("radii", metrics_of(radius_of(0.75, 2))).give("radii", metrics_of(radius_of(0.25))).run();
   CHECK(bench.result<Metrics>("metrics").series.at("distortion_low") == std::vector<double>{0.25, 0.75});
 }
 
@@ -309,6 +409,7 @@ TEST_CASE("radii that cannot be decided leave the others to be asked about") {
         ends.unanswered(*radius);
       }
     }
+    CHECK((ends.narrow() || (easy < found && easy < 1)));
     CHECK(ends.low() <= easy);
     CHECK(ends.high() >= found);
     CHECK(std::min(easy, 1.0) - ends.low() <= 1e-3);
@@ -324,6 +425,7 @@ TEST_CASE("no distortion is needed for a wrong answer, and none is enough where 
   const Distortions right = distortions(three_classes(), one_question({0.125F}), 0.25);
   CHECK(right.metrics.series.at("distortion_low")[0] == 0.25);
   CHECK(right.metrics.series.at("distortion_high")[0] == HUGE_VAL);
+  CHECK(right.metrics.values.at("narrow") == 1);  // all that was asked about is proven
   CHECK(!right.attacks.rows[0].found);
 }
 
@@ -355,7 +457,7 @@ TEST_CASE("one input: the bracket holds the exact smallest distortion") {
     CHECK(Wide(found.metrics.series.at("distortion_low")[0]) <= nearest);
     CHECK(Wide(found.metrics.series.at("distortion_high")[0]) >= nearest - Wide(1e-9));
     checked += nearest <= Wide(0.5);
-    CHECK((found.metrics.values.at("narrow") == 1) == (nearest <= Wide(0.5)));
+    CHECK(found.metrics.values.at("narrow") == 1);  // found, or proven as far as was asked
   }
   CHECK(checked > 10);
 }

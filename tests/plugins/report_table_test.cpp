@@ -93,6 +93,16 @@ std::string complaint(StageBench& bench) {
 
 }  // namespace
 
+TEST_CASE("report.table: a column with nothing in it is set as the numbers beside it") {
+  Beside t("set,network,solved\nSET1,Baseline,\n");
+  t.set("rows", {"set", "technique=network"}).set("columns", Value(Texts{"solved"}));
+  t.bench.set("reference_columns", Value(Texts{"solved"}));
+  t.bench.give("verdicts", answers(1), {{"set", "SET1"}, {"technique", "Baseline"}}).run();
+  CHECK(times(file(t.bench, ".html"), "<td class=\"number\">-</td>") == 2);
+  CHECK(times(file(t.bench, ".tex"), "\\begin{tabular}{llrrr}") == 1);
+  CHECK(times(file(t.bench, ".md"), "| --- | --- | ---: | ---: | ---: |") == 1);
+}
+
 TEST_CASE("report.table: ours, theirs and the difference; what is on one side only is said") {
   Beside t = solved();
   t.bench.run();

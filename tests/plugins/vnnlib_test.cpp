@@ -116,7 +116,7 @@ TEST_CASE("linear terms are added up exactly and rounded once") {
   CHECK(only_constraint("(<= (* 3 0.1 Y_2) 1)") == OutputConstraint{.terms = {{2, 0.3}}, .limit = 1});
   CHECK(only_constraint("(<= (* 0.1 (+ Y_0 Y_0 Y_0)) 1)") == OutputConstraint{.terms = {{0, 0.3}}, .limit = 1});
   CHECK(only_constraint("(<= (+ Y_2 (* 2 Y_0) (- Y_2)) (- 7 1 2))") == OutputConstraint{.terms = {{0, 2}}, .limit = 4});
-  CHECK(only_constraint("(<= (* (+ 1e300 1) 1e-300 Y_0) 1)").terms == Terms{{0, 1}});
+  CHECK(only_constraint("(<= (* (+ 1e300 1) 5e-301 Y_0) 1)").terms == Terms{{0, 0.5}});
   // Exactly: nothing gets lost, and nothing is left over.
   CHECK(with_asserts("(assert (<= (+ 1e300 1e-300) 1e300))").cases.empty());
   CHECK(only_case("(<= (- (* 3 (/ Y_0 3)) Y_0) 0)").empty());

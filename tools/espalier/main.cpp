@@ -198,18 +198,19 @@ void add_seat(CLI::App& command, Options& o) {
             const bool known = name == "auto" || name == "cpu" || name == "torch-cpu" || name == "cuda";
             return known || name.starts_with("cuda:") ? std::string() : "there is no kind of device '" + name + "'";
           },
-          "DEVICE"));
-  command.add_option("--threads", o.threads, "processor threads (default: one a core)")->check(CLI::Range(1, 4096));
+          "DEVICE"))
+      ->option_text("DEVICE");
+  command.add_option("--threads", o.threads, "processor threads (default: one a core)")
+      ->check(CLI::Range(1, 4096))
+      ->option_text("N");
 }
 
 void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* verify = add(app, "verify", "one verification question, no pipeline", verify_command, chosen);
-  verify->add_option("model", o.model, "the network, an ONNX file, plain or gzipped")
+  verify->add_option("MODEL", o.model, "the network, an ONNX file, plain or gzipped")->required()->option_text(" ");
+  verify->add_option("PROPERTY", o.property, "what it must never do, a VNN-LIB file, plain or gzipped")
       ->required()
-      ->type_name("MODEL.onnx");
-  verify->add_option("property", o.property, "what it must never do, a VNN-LIB file, plain or gzipped")
-      ->required()
-      ->type_name("PROPERTY.vnnlib");
+      ->option_text(" ");
   verify->add_option("--timeout", o.timeout_s, "wall clock seconds, start-up included")
       ->required()
       ->type_name("SECONDS");
@@ -218,7 +219,7 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
   add_seat(*verify, o);
   verify->add_option("--memory-mib", o.memory_mib, "MiB that open parts of the search may take")
       ->check(CLI::Range(1, 1 << 24))
-      ->type_name("MIB");
+      ->option_text("MIB");
   verify->add_flag("--json", o.json, "one JSON object on stdout in place of the answer, nothing else there");
   verify->add_option("--witness", o.witness, "file to write the counterexample to")->type_name("FILE");
   verify->add_option("--proof", o.proof, "file to write a proof of unsat to, for tools/check-proof (verifier crown)")
@@ -228,18 +229,18 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
 
 void add_attack_command(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* attack = add(app, "attack", "attack a network on test images, no pipeline", attack_command, chosen);
-  attack->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+  attack->add_option("MODEL", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
       ->required()
-      ->type_name("MODEL");
+      ->option_text(" ");
   add_choice(*attack, "--attack", o.attack, "which (default: pgd)", {"pgd", "fgsm"});
   attack->add_option("--data", o.data, "the data set whose test images are attacked (default: fashion-mnist)")
       ->type_name("NAME");
   attack->add_option("--epsilon", o.epsilon, "L-infinity radius, of pixels from 0 to 1 (default: 0.1)")
       ->check(CLI::Range(0.0, 1.0))
-      ->type_name("RADIUS");
+      ->option_text("RADIUS");
   attack->add_option("--images", o.images, "how many, from the first on; 0 for all (default: 100)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
-      ->type_name("N");
+      ->option_text("N");
   attack->add_option("--target", o.target, "the class to reach (default: any but the image's own)")
       ->expected(1)
       ->type_name("CLASS");
@@ -252,14 +253,14 @@ void add_attack_command(CLI::App& app, Options& o, Command& chosen) {
 
 void add_model_commands(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* info = add(app, "info", "describe a network's layers, shapes and sizes", info_command, chosen);
-  info->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+  info->add_option("MODEL", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
       ->required()
-      ->type_name("MODEL");
+      ->option_text(" ");
   CLI::App* convert = add(app, "convert", "write a network as another kind of file", convert_command, chosen);
-  convert->add_option("model", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
+  convert->add_option("MODEL", o.model, "an ONNX file, gzipped or not, or a network of a store (.h5)")
       ->required()
-      ->type_name("MODEL");
-  convert->add_option("output", o.output, "the file to write: .onnx or .h5")->required()->type_name("FILE");
+      ->option_text(" ");
+  convert->add_option("OUTPUT", o.output, "the file to write: .onnx or .h5")->required()->option_text(" ");
 }
 
 /// The first word that is no command or option where it stands, in words; nothing when that is not what is wrong.

@@ -32,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 struct Summary {
   cache::RunRecord record;
   std::vector<std::string> reports;  ///< absolute paths
+  int stopped = 0;                   ///< nodes that an interruption kept from running
   int exit_code = kOk;
 };
 
@@ -206,6 +207,8 @@ Summary execute(Session& session, run::Resolution resolution, const Options& opt
   record.ran = report.ran;
   record.failed = report.failed;
   record.skipped = report.skipped;
+  record.seconds = report.seconds;
+  summary.stopped = report.stopped;
   record.state = state_of(session.plan, report.keys);
   note_nodes(session, report, record);
   summary.exit_code = exit_code_of(report);
@@ -221,13 +224,18 @@ void print_json(const Summary& summary) {
   const cache::RunRecord& r = summary.record;
   nlohmann::ordered_json failed = nlohmann::ordered_json::array();
   for (const auto& [node, message] : r.failures) failed.push_back({{"node", node}, {"message", message}});
-  const nlohmann::ordered_json out = {
-      {"pipeline", r.pipeline},
-      {"run", r.id},
-      {"seconds", r.seconds},
-      {"nodes", {{"total", r.total}, {"hit", r.hit}, {"ran", r.ran}, {"failed", r.failed}, {"skipped", r.skipped}}},
-      {"failed", failed},
-      {"reports", summary.reports}};
+  const nlohmann::ordered_json out = {{"pipeline", r.pipeline},
+                                      {"run", r.id},
+                                      {"seconds", r.seconds},
+                                      {"nodes",
+                                       {{"total", r.total},
+                                        {"hit", r.hit},
+                                        {"ran", r.ran},
+                                        {"failed", r.failed},
+                                        {"skipped", r.skipped},
+                                        {"stopped", summary.stopped}}},
+                                      {"failed", failed},
+                                      {"reports", summary.reports}};
   fmt::print("{}\n", out.dump());
 }
 
@@ -251,11 +259,11 @@ int run_command(const Options& options) {
   auto summary = nothing_to_do(*session, resolution);
   const bool did_something = !summary;
   if (did_something) {
+    session->run_options.begun = begin;
     say_why(*session, resolution, options);
     summary = execute(*session, std::move(resolution), options);
   }
-  const std::chrono::duration<double> took = Clock::now() - begin;
-  summary->record.seconds = took.count();
+  if (!did_something) summary->record.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   if (did_something) {
     try {
       session->workshop.runs.write(summary->record);

@@ -72,7 +72,7 @@ std::string pipeline_text(core::Disk& disk, const std::string& file) {
     throw Error(Code::request, fmt::format("'{}' is a folder, not a pipeline", file), "name a file in it");
   }
   if (!file.empty()) {
-    if (auto text = disk.read(file)) return *std::move(text);
+    if (auto text = requested_text(disk, file)) return *std::move(text);
   }
   const auto here = pipelines_in(disk, core::Path(file).parent_path());
   const std::string known = here.empty() ? "a pipeline is a TOML file of sections like [data.idx.fashion]; "
@@ -83,6 +83,15 @@ std::string pipeline_text(core::Disk& disk, const std::string& file) {
 }
 
 }  // namespace
+
+std::optional<std::string> requested_text(core::Disk& disk, const std::string& file) {
+  try {
+    return disk.read(file);
+  } catch (const Error& error) {
+    if (error.code() != Code::io) throw;
+    throw Error(Code::request, error.what(), error.hint());
+  }
+}
 
 Workshop::Workshop(const Options& options, const core::Path& store_folder)
     : refused(plugin::load_plugins(plugin::search_path(options.plugin_path), registry)),

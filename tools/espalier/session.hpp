@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cache/axis_history.hpp"
@@ -41,6 +42,9 @@ struct Workshop {
 
 /// A run by its id, or by an unambiguous part of it. Throws Error(request).
 cache::RunRecord find_run(Workshop& workshop, const std::string& wanted);
+
+/// A file that the command line names; nothing when there is none. One that cannot be read is a wrong request.
+std::optional<std::string> requested_text(core::Disk& disk, const std::string& file);
 
 /// A pipeline that was read and checked, with everything needed to resolve or run it.
 class Session {

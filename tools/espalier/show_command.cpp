@@ -29,6 +29,18 @@ bool names_output(const std::string& wanted, const std::string& name, const std:
   return false;
 }
 
+/// A result that is there, but whose record is not, is made again, as the message says; what gc took is none.
+void require_record(Workshop& workshop, const std::string& wanted, const std::string& name, const Digest& key) {
+  const auto outputs = workshop.store.lookup(key);
+  if (!outputs) return;
+  const bool is_wanted = std::ranges::any_of(
+      *outputs, [&](const cache::OutputRef& output) { return names_output(wanted, name, output.port); });
+  if (!is_wanted) return;
+  workshop.store.forget(key);
+  throw Error(Code::damaged, fmt::format("the record of '{}' (key {}) is damaged or gone", name, key.brief()),
+              "run the pipeline again: the node runs again");
+}
+
 /// The outputs of nodes that `wanted` names, in the newest run that knows one.
 std::vector<Found> outputs_of_node(Workshop& workshop, const std::string& wanted) {
   auto ids = workshop.runs.ids();
@@ -39,8 +51,12 @@ std::vector<Found> outputs_of_node(Workshop& workshop, const std::string& wanted
     std::vector<Found> found;
     for (const auto& [name, key] : record->keys) {
       const auto digest = Digest::from_hex(key);
-      const auto action = digest ? workshop.store.action(*digest) : std::nullopt;
-      if (!action) continue;
+      if (!digest) continue;
+      const auto action = workshop.store.action(*digest);
+      if (!action) {
+        require_record(workshop, wanted, name, *digest);
+        continue;
+      }
       for (const auto& output : action->outputs) {
         if (names_output(wanted, name, output.port)) found.push_back({name, output.content, output.kind});
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // store ls, verify, gc, export, import: what is kept.
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <set>
 
@@ -15,7 +16,7 @@ namespace espalier::cli {
 namespace {
 
 std::string newest_run_of(Workshop& workshop, const std::string& file) {
-  const auto text = workshop.disk.read(file);
+  const auto text = requested_text(workshop.disk, file);
   if (!text) throw Error(Code::request, fmt::format("there is no pipeline '{}'", file), "check the path after --keep");
   Diagnostics findings;
   const auto document = pipeline::Document::parse(file, *text, findings);
@@ -130,10 +131,33 @@ int say_copied(const cache::Store::Copied& copied, std::size_t runs, const core:
   return kFailed;
 }
 
+/// Copying a store into itself would say that all is there.
+void require_other_store(Workshop& workshop, const core::Path& folder) {
+  if (std::filesystem::weakly_canonical(folder) != std::filesystem::weakly_canonical(workshop.store.root())) return;
+  throw Error(Code::request, fmt::format("'{}' is the store itself", folder.string()),
+              "name another folder, or choose another store with --store");
+}
+
+/// Nothing, or what may be a store: an export must not mix with somebody's files.
+void require_free_folder(core::Disk& disk, const core::Path& folder) {
+  std::error_code unknown;
+  if (std::filesystem::exists(folder, unknown) && !std::filesystem::is_directory(folder, unknown)) {
+    throw Error(Code::request, fmt::format("'{}' is a file, not a folder", folder.string()), "name a new folder");
+  }
+  const std::vector<std::string> names = disk.list(folder);
+  const bool is_store = std::ranges::any_of(
+      names, [](const std::string& name) { return name == "objects" || name == "actions" || name == "runs"; });
+  if (names.empty() || is_store) return;
+  throw Error(Code::request, fmt::format("the folder '{}' holds other things: '{}'", folder.string(), names.front()),
+              "name a new folder, or one that an earlier export made");
+}
+
 }  // namespace
 
 int store_export_command(const Options& options) {
   Workshop workshop(options, store_nearby(options));
+  require_other_store(workshop, options.folder);
+  require_free_folder(workshop.disk, options.folder);
   workshop.say_when_empty();
   cache::Store to(workshop.disk, options.folder, workshop.registry);
   cache::RunLog runs(workshop.disk, options.folder);
@@ -152,6 +176,7 @@ int store_export_command(const Options& options) {
 
 int store_import_command(const Options& options) {
   Workshop workshop(options, store_nearby(options));
+  require_other_store(workshop, options.folder);
   cache::Store from(workshop.disk, options.folder, workshop.registry);
   cache::RunLog runs(workshop.disk, options.folder);
   const std::set<Digest> keys = from.keys();

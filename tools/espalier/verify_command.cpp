@@ -15,6 +15,7 @@
 
 #include "artifact/hdf5_image.hpp"
 #include "core/machine.hpp"
+#include "core/text.hpp"
 #include "exchange/onnx.hpp"
 #include "exchange/vnnlib.hpp"
 #include "output_file.hpp"
@@ -132,6 +133,7 @@ class Verification {
     for (const plugin::Refused& refused : refused_) {
       if (refused.named_explicitly) throw Error(Code::request, refused.why);
     }
+    require_verifier(registry);
     StageCall call(registry, options_.verifier + ".property");
     const run::Seat seat = seat_for(call.stage(), options_);
     answer_.device = options_.device == "torch-cpu" ? options_.device : seat.device;
@@ -141,6 +143,21 @@ class Verification {
     if (limit_.expired()) return give_up();
     call.sit(seat);
     return ask(registry, call, question);
+  }
+
+  void require_verifier(const plugin::Registry& registry) const {
+    if (registry.find_stage(options_.verifier + ".property") != nullptr) return;
+    std::vector<std::string> verifiers;
+    for (const StageSpec* stage : registry.stages()) {
+      if (stage->name == "property") verifiers.push_back(stage->plugin);
+    }
+    std::string text =
+        fmt::format("there is no verifier '{}'{}", options_.verifier, core::did_you_mean(options_.verifier, verifiers));
+    // Its library may be there: why it was not taken says more than that it is missing.
+    for (const plugin::Refused& refused : refused_) text += fmt::format("; refused: {}", refused.why);
+    throw Error(Code::request, text,
+                verifiers.empty() ? "'espalier list --plugins' says where plugins were looked for"
+                                  : "there are " + core::quoted_list(verifiers));
   }
 
   int ask(const plugin::Registry& registry, StageCall& call, const Question& question) {

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # VNN-COMP: install_tool.sh v1
 # Installs what is missing and builds Espalier in its own folder.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # VNN-COMP: prepare_instance.sh v1 CATEGORY ONNX VNNLIB
 # Says by its exit code whether the network can be read. Nothing of the instance is worked on, nothing is left behind.
 set -uo pipefail

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # VNN-COMP: run_instance.sh v1 CATEGORY ONNX VNNLIB RESULTS TIMEOUT
 # Writes unsat, sat with its counterexample, unknown, timeout or error to RESULTS.
 set -uo pipefail
