@@ -52,7 +52,7 @@ Bounder::Bounder(const Program& program, double margin) : program_(&program), su
     elements += lanes_of(program.value(v).size);
     widest = std::max(widest, program.value(v).size);
   }
-  error_scale_ = margin * (1.001 + 0x1p-22 * static_cast<double>(elements / kLanes));
+  error_scale_ = margin * program.error_scale();
   coefficients_ = Aligned<float>(elements);
   before_ = Aligned<float>(elements);
   after_ = Aligned<float>(elements);
@@ -234,8 +234,8 @@ void Bounder::forward(int place) {
 }
 
 void Bounder::ascend(int place, const Effort& effort, int iteration) {
-  constexpr float kFirst = 0.9F;
-  constexpr float kSecond = 0.999F;
+  constexpr auto kFirst = static_cast<float>(kFirstDecay);
+  constexpr auto kSecond = static_cast<float>(kSecondDecay);
   const auto step = static_cast<float>(iteration + 1);
   const float decay = std::pow(effort.decay, static_cast<float>(iteration));
   const Ascent by{.alpha_rate = effort.alpha_rate * decay,

@@ -114,7 +114,7 @@ class Bounder {
   std::array<double, kLanes> best_{};
   std::array<float, kLanes> losses_{};
   std::array<float, kLanes> best_loss_{};
-  double error_scale_ = 1;  ///< makes a sum of errors in float, one an element, no less than the real one
+  double error_scale_ = 1;  ///< see Program, with the margin
   bool any_split_ = false;
 };
 

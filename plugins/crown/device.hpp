@@ -36,20 +36,22 @@ struct DeviceProblem {
   std::vector<Value> values;  ///< the first is the input, the last what goals are about
   std::vector<float> centre;
   std::vector<float> radius;
-  double underflow = 0;                  ///< see Program
+  double underflow = 0;  ///< see Program, as the next
+  double error_scale = 0;
   std::vector<float> low, high, offset;  ///< of all neurons, see Lines
   std::vector<std::int32_t> free;        ///< neurons that may be split, or are
   std::vector<float> goals;              ///< factors, [goals x size of the last value]
   std::vector<double> thresholds;
 };
 
+/// All of them are said by whoever makes one: what they are otherwise is known elsewhere.
 struct DeviceOptions {
   Effort effort;
-  int candidates = 3;
-  float gap_weight = 1;
-  int often = 3;           ///< domains that fail narrowly so often in a row are given to the host
-  std::size_t memory = 0;  ///< bytes that domains and the work on them may take
-  int threads = 1;         ///< where the device is the CPU
+  int candidates;  ///< see BranchOptions, as the next
+  float gap_weight;
+  int often;           ///< domains that fail narrowly so often in a row are given to the host
+  std::size_t memory;  ///< bytes that domains and the work on them may take
+  int threads;         ///< where the device is the CPU
 };
 
 /// A point, [inputs], where a goal may fail.

@@ -44,6 +44,7 @@ DeviceProblem device_problem(const Root& root, std::span<const Goal> goals) {
                         .centre = program.centre(),
                         .radius = program.radius(),
                         .underflow = program.underflow(),
+                        .error_scale = program.error_scale(),
                         .low = root.lines.low,
                         .high = root.lines.high,
                         .offset = root.lines.offset,

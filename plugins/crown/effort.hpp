@@ -3,6 +3,10 @@
 
 namespace espalier::crown {
 
+/// What a step of Adam keeps of its means of gradients and of their squares (Kingma and Ba 2015, section 2).
+inline constexpr double kFirstDecay = 0.9;
+inline constexpr double kSecondDecay = 0.999;
+
 /// How the bounds of one group of lanes are to be found.
 struct Effort {
   int iterations = 1;  ///< evaluations of the bound; one fewer steps of ascent

@@ -310,6 +310,12 @@ void Program::note_underflow(std::span<const double> sizes) {
   underflow_ += total * 0x1p22 * kSmallest;
 }
 
+double Program::error_scale() const {
+  double elements = 0;
+  for (const Value& value : values_) elements += value.size;
+  return 1.001 + 0x1p-22 * elements;
+}
+
 void Program::note_sizes(int place, const Intervals& bounds) {
   const Value& v = values_[static_cast<std::size_t>(place)];
   std::vector<double> sizes;

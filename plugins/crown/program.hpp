@@ -96,6 +96,8 @@ class Program {
   NeuronId id(int neuron) const { return ids_[static_cast<std::size_t>(neuron)]; }
   /// What gradual underflow can take from any bound in all.
   double underflow() const { return underflow_; }
+  /// Makes a sum of errors in float, one an element, no less than the real one.
+  double error_scale() const;
 
  private:
   struct Piece;

@@ -67,6 +67,10 @@ class Reader {
   }
 
   void add(std::size_t start, std::string_view word) {
+    if (all_.size() == kMostExpressions) {
+      file_.fail(Code::unsupported, start, fmt::format("more than {} words and lists", kMostExpressions),
+                 "split the property into several files");
+    }
     if (!open_.empty()) ++all_[open_.back()].parts;
     all_.push_back({.word = word,
                     .offset = static_cast<std::uint32_t>(start),

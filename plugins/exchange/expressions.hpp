@@ -30,6 +30,9 @@ struct Expression {
   bool is_list() const { return word.empty(); }
 };
 
+/// More than any honest file has, whose longest have some millions; half a GiB of them.
+inline constexpr std::size_t kMostExpressions = std::size_t{1} << 24;
+
 /// Reads a whole file: words, lists, comments from ';' to the end of a line; strings and |quoted words| count as words.
 std::vector<Expression> read_expressions(const NamedText& file);
 

@@ -18,7 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostBytes = std::size_t{1} << 31;  // what protocol buffers allow a message
 constexpr std::size_t kFirstStep = std::size_t{64} << 10;
 
 /// A file opened by zlib, which passes bytes that are not gzipped through.
@@ -87,22 +86,23 @@ fs::path plain_or_packed(const fs::path& file) {
 
 }  // namespace
 
-std::string read_file(const fs::path& file) {
+std::string read_file(const fs::path& file, std::size_t most) {
   const fs::path path = plain_or_packed(file);
   Source source(path);
   std::string bytes;
-  std::size_t step = std::clamp(likely_size(path) + 1, kFirstStep, kMostBytes);
+  std::size_t step = std::min(std::max(likely_size(path) + 1, kFirstStep), most);
   while (true) {
     const std::size_t have = bytes.size();
     bytes.resize(have + step);
     const std::size_t got = source.read(bytes.data() + have, step);
     bytes.resize(have + got);
     if (got < step) return bytes;
-    if (bytes.size() >= kMostBytes) {
-      throw Error(Code::unsupported, fmt::format("'{}' is larger than 2 GiB when unpacked", path.string()),
-                  "keep large weights out of one file, or check that this is the file that was meant");
+    if (bytes.size() >= most) {
+      throw Error(Code::unsupported, fmt::format("'{}' is larger than {} MiB when unpacked", path.string(), most >> 20),
+                  "check that this is the file that was meant");
     }
-    step = std::min(bytes.size(), std::size_t{64} << 20);  // memory grows with the bytes that arrive
+    step = std::min(
+        {bytes.size(), std::size_t{64} << 20, most - bytes.size()});  // memory grows with the bytes that arrive
   }
 }
 

@@ -220,7 +220,7 @@ Network parse_onnx(std::string_view bytes, const std::string& name) {
 }
 
 Network read_onnx(const std::filesystem::path& file) {
-  return parse_onnx(read_file(file), file.string());
+  return parse_onnx(read_file(file, kMostMessage), file.string());
 }
 
 }  // namespace espalier::exchange

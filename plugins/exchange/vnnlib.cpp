@@ -339,7 +339,7 @@ Property parse_vnnlib(std::string_view text, const std::string& name) {
 
 Property read_vnnlib(const std::filesystem::path& file) {
   const std::string name = file.string();
-  return parse_vnnlib(read_file(file), name);
+  return parse_vnnlib(read_file(file, kMostText), name);
 }
 
 }  // namespace espalier::exchange

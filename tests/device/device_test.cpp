@@ -163,7 +163,13 @@ std::vector<Goal> goals_in(const std::vector<Case>& cases) {
 
 std::unique_ptr<DeviceTrees> trees_on(const std::string& device, const Setting& s, const std::vector<Goal>& goals,
                                       const Effort& effort, std::size_t memory = std::size_t{64} << 20) {
-  const DeviceOptions options{.effort = effort, .memory = memory};
+  const BranchOptions branching;
+  const DeviceOptions options{.effort = effort,
+                              .candidates = branching.candidates,
+                              .gap_weight = branching.gap_weight,
+                              .often = kOftenNarrow,
+                              .memory = memory,
+                              .threads = 1};
   return std::unique_ptr<DeviceTrees>(
       Device::named(device).maker()->make_trees(device_problem(s.root, goals), options));
 }

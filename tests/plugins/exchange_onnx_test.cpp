@@ -400,7 +400,7 @@ TEST_CASE("onnx: every network of the competitions' cases is read and computes w
     const std::string name = entry.path().string();
     if (!entry.is_regular_file() || !(name.ends_with(".onnx") || name.ends_with(".onnx.gz"))) continue;
     CAPTURE(name);
-    const std::string bytes = exchange::read_file(entry.path());
+    const std::string bytes = exchange::read_file(entry.path(), exchange::kMostMessage);
     const Network network = parse_onnx(bytes, name);
     std::mt19937 random(5);
     const Doubles input = random_input(network, random);

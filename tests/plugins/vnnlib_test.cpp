@@ -9,8 +9,11 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <zlib.h>
 
 #include <espalier/error.hpp>
+
+#include "support/temp_dir.hpp"
 
 using espalier::Error;
 using espalier::OutputConstraint;
@@ -290,6 +293,24 @@ TEST_CASE("any depth of nesting is read, and what would not fit is refused") {
   const std::string choice = "(assert (or (<= Y_0 1) (<= Y_1 1)))";
   CHECK(failure(kTwoInputs + kUnitBox + repeated(choice, 20)).find("more than 65536 cases") != std::string::npos);
   CHECK(with_asserts(repeated(choice, 10)).cases.size() == 1024);
+}
+
+TEST_CASE("a small file that unpacks to a large one is refused before it takes the machine's memory") {
+  CHECK(failure(std::string((std::size_t{1} << 24) + 1, '(')).find("more than 16777216 words and lists") !=
+        std::string::npos);
+  const espalier::testing::TempDir dir;
+  const std::string file = (dir / "bomb.vnnlib.gz").string();
+  gzFile packed = gzopen(file.c_str(), "wb1");
+  const std::string a_part(std::size_t{1} << 20, ' ');
+  for (int i = 0; i < 257; ++i) REQUIRE(gzwrite(packed, a_part.data(), 1U << 20) == 1 << 20);
+  REQUIRE(gzclose(packed) == Z_OK);
+  try {
+    read_vnnlib(file);
+    FAIL("it was read");
+  } catch (const Error& e) {
+    CHECK(e.code() == espalier::Code::unsupported);
+    CHECK(std::string(e.what()) == "'" + file + "' is larger than 256 MiB when unpacked");
+  }
 }
 
 TEST_CASE("what is written reads back to the same property") {

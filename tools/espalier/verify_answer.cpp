@@ -35,7 +35,7 @@ std::string_view result_text(Verdict verdict) {
 
 std::string witness_text(const VerifyAnswer& answer) {
   std::string text = "(";
-  const auto add = [&](char letter, const std::vector<double>& values) {
+  const auto add = [&](char letter, const auto& values) {
     for (std::size_t i = 0; i < values.size(); ++i) {
       const char* separator = text.size() == 1 ? "" : "\n ";
       fmt::format_to(std::back_inserter(text), "{}({}_{} {})", separator, letter, i, values[i]);

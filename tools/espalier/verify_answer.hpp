@@ -22,8 +22,8 @@ struct VerifyAnswer {
   bool rigorous = false;          ///< the result holds over the reals
   bool witness_replayed = false;  ///< exactly
   std::string message;
-  std::vector<double> inputs;  ///< the witness, with `sat`
-  std::vector<double> outputs;
+  std::vector<double> inputs;        ///< the witness, with `sat`
+  std::vector<std::string> outputs;  ///< decimals, see witness_outputs.hpp
 };
 
 std::string_view result_text(Verdict verdict);

@@ -24,6 +24,7 @@
 #include "stage_call.hpp"
 #include "time_limit.hpp"
 #include "verify_answer.hpp"
+#include "witness_outputs.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -87,7 +88,7 @@ void take_verdict(const Verdicts& verdicts, const Network& network, VerifyAnswer
   if (row.verdict != Verdict::counterexample) return;
   answer.rigorous = row.witness_checked;
   answer.inputs = verdicts.witnesses.rows(0, 1).to_doubles();
-  answer.outputs = network.forward(answer.inputs);
+  answer.outputs = output_decimals(network, answer.inputs);
 }
 
 void take_metrics(const Metrics& metrics, VerifyAnswer& answer) {

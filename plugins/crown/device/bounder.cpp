@@ -141,17 +141,15 @@ void Bounder::forward() {
 
 /// A step of Adam (Kingma and Ba 2015) for slopes and multipliers at once.
 void Bounder::ascend(Lanes& lanes, const Effort& effort, int iteration) {
-  constexpr double kFirst = 0.9;
-  constexpr double kSecond = 0.999;
   const double decay = std::pow(static_cast<double>(effort.decay), iteration);
   const at::Tensor z = before_.index_select(1, model_->columns);
   const at::Tensor a = coefficients_.index_select(1, model_->columns);
   const at::Tensor factor = at::where(split_, lanes.sign.neg(), a.clamp_min(0));
   const at::Tensor gradient = factor.mul(z);
-  first_.mul_(kFirst).add_(gradient, 1 - kFirst);
-  second_.mul_(kSecond).addcmul_(gradient, gradient, 1 - kSecond);
-  const double first_correction = 1 / (1 - std::pow(kFirst, iteration + 1));
-  const double second_correction = 1 / (1 - std::pow(kSecond, iteration + 1));
+  first_.mul_(kFirstDecay).add_(gradient, 1 - kFirstDecay);
+  second_.mul_(kSecondDecay).addcmul_(gradient, gradient, 1 - kSecondDecay);
+  const double first_correction = 1 / (1 - std::pow(kFirstDecay, iteration + 1));
+  const double second_correction = 1 / (1 - std::pow(kSecondDecay, iteration + 1));
   const at::Tensor size = second_.mul(second_correction).sqrt_().add_(1e-12);
   const at::Tensor step = first_.div(size);
   const at::Tensor rate = at::where(split_, first_correction * decay * static_cast<double>(effort.beta_rate),

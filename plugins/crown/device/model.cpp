@@ -140,8 +140,7 @@ Model::Model(const DeviceProblem& problem, const at::Device& device) {
   thresholds = tensor_of(problem.thresholds, device);
   // A device may take numbers below 2^-126 for 0: 2^23 times what gradual underflow loses.
   underflow = problem.underflow * 0x1p23;
-  // Makes a sum of errors in float, one an element, no less than the real one.
-  error_scale = 1.001 + 0x1p-22 * static_cast<double>(elements + inputs);
+  error_scale = problem.error_scale;
   neurons = static_cast<int>(problem.low.size());
 }
 
