@@ -78,41 +78,76 @@ void Product::backward(const at::Tensor& p, at::Tensor a, bool add) const {
 }
 
 Model::Model(const DeviceProblem& problem, const at::Device& device) {
-  const std::size_t count = problem.values.size();
-  real_inputs = problem.values[0].size;
-  inputs = (real_inputs + kGroup - 1) / kGroup * kGroup;
-  used.assign(count, false);
+  note_used(problem);
+  add_values(problem, device);
+  add_input(problem, device);
+  add_neurons(problem, device);
+  const auto outputs = values.back().size;
+  goals = tensor_of(problem.goals, {static_cast<std::int64_t>(problem.thresholds.size()), outputs}, device);
+  thresholds = tensor_of(problem.thresholds, device);
+  // A device may take numbers below 2^-126 for 0: 2^23 times what gradual underflow loses.
+  underflow = problem.underflow * 0x1p23;
+  error_scale = problem.error_scale;
+}
+
+/// Values that goals depend on.
+void Model::note_used(const DeviceProblem& problem) {
+  used.assign(problem.values.size(), false);
   used.back() = true;
-  for (std::size_t v = count; v-- > 1;) {
+  for (std::size_t v = problem.values.size(); v-- > 1;) {
     for (const DeviceProblem::Edge& e : problem.values[v].edges) {
       if (used[v]) used[static_cast<std::size_t>(e.source)] = true;
     }
   }
+}
+
+/// The values' places among all elements, their edges, and what is added to each element.
+void Model::add_values(const DeviceProblem& problem, const at::Device& device) {
+  real_inputs = problem.values[0].size;
+  inputs = (real_inputs + kGroup - 1) / kGroup * kGroup;
+  values.push_back({.begin = 0, .size = inputs, .relu = false, .edges = {}});
   std::vector<double> biases;
-  std::vector<float> rounded, slacks, lows, highs, offsets;
-  std::vector<std::int64_t> element_of(problem.low.size(), -1);
-  for (std::size_t v = 0; v < count; ++v) {
+  std::vector<float> rounded, slacks;
+  for (std::size_t v = 1; v < problem.values.size(); ++v) {
     const DeviceProblem::Value& from = problem.values[v];
-    Value& value = values.emplace_back();
-    value.size = v == 0 ? inputs : from.size;
-    if (v == 0) continue;
-    value.begin = elements;
-    value.relu = from.relu && v + 1 < count;
+    const bool relu = from.relu && v + 1 < problem.values.size();
+    Value& value = values.emplace_back(Value{.begin = elements, .size = from.size, .relu = relu, .edges = {}});
     elements += value.size;
     biases.insert(biases.end(), from.bias.begin(), from.bias.end());
     rounded.insert(rounded.end(), from.rounded_bias.begin(), from.rounded_bias.end());
     slacks.insert(slacks.end(), from.slack.begin(), from.slack.end());
-    for (std::size_t i = 0; i < static_cast<std::size_t>(from.size); ++i) {
-      const std::size_t n = static_cast<std::size_t>(from.neurons) + i;
-      if (value.relu) element_of[n] = value.begin + static_cast<std::int64_t>(i);
-      lows.push_back(value.relu ? problem.low[n] : 1.0F);
-      highs.push_back(value.relu ? problem.high[n] : 1.0F);
-      offsets.push_back(value.relu ? problem.offset[n] : 0.0F);
-    }
     for (const DeviceProblem::Edge& e : from.edges) {
       if (!used[v]) continue;
       const std::int64_t width = values[static_cast<std::size_t>(e.source)].size;
       value.edges.push_back({e.source, Product(e, value.size, width, device)});
+    }
+  }
+  bias = tensor_of(biases, device);
+  rounded_bias = tensor_of(rounded, device);
+  slack = tensor_of(slacks, device);
+}
+
+/// The box, padded with points at 0.
+void Model::add_input(const DeviceProblem& problem, const at::Device& device) {
+  centre = at::zeros({inputs}, at::TensorOptions(at::kFloat).device(device));
+  radius = at::zeros_like(centre);
+  centre.narrow(0, 0, real_inputs).copy_(tensor_of(problem.centre, device));
+  radius.narrow(0, 0, real_inputs).copy_(tensor_of(problem.radius, device));
+}
+
+/// The lines over every element, as over an open neuron where there is no ReLU, and the neurons that may be split.
+void Model::add_neurons(const DeviceProblem& problem, const at::Device& device) {
+  const auto all = static_cast<std::size_t>(elements);
+  std::vector<float> lows(all, 1), highs(all, 1), offsets(all, 0);
+  std::vector<std::int64_t> element_of(problem.low.size(), -1);
+  for (std::size_t v = 1; v < values.size(); ++v) {
+    for (std::int64_t i = 0; values[v].relu && i < values[v].size; ++i) {
+      const auto n = static_cast<std::size_t>(problem.values[v].neurons + i);
+      element_of[n] = values[v].begin + i;
+      const auto element = static_cast<std::size_t>(element_of[n]);
+      lows[element] = problem.low[n];
+      highs[element] = problem.high[n];
+      offsets[element] = problem.offset[n];
     }
   }
   std::vector<std::int64_t> places;
@@ -122,25 +157,12 @@ Model::Model(const DeviceProblem& problem, const at::Device& device) {
     free.push_back(n);
     places.push_back(element);
   }
-  centre = at::zeros({inputs}, at::TensorOptions(at::kFloat).device(device));
-  radius = at::zeros_like(centre);
-  centre.narrow(0, 0, real_inputs).copy_(tensor_of(problem.centre, device));
-  radius.narrow(0, 0, real_inputs).copy_(tensor_of(problem.radius, device));
-  bias = tensor_of(biases, device);
-  rounded_bias = tensor_of(rounded, device);
-  slack = tensor_of(slacks, device);
   low = tensor_of(lows, device);
   high = tensor_of(highs, device);
   offset = tensor_of(offsets, device);
   columns = tensor_of(places, device);
   free_high = high.index_select(0, columns);
   free_offset = offset.index_select(0, columns);
-  const auto outputs = values.back().size;
-  goals = tensor_of(problem.goals, {static_cast<std::int64_t>(problem.thresholds.size()), outputs}, device);
-  thresholds = tensor_of(problem.thresholds, device);
-  // A device may take numbers below 2^-126 for 0: 2^23 times what gradual underflow loses.
-  underflow = problem.underflow * 0x1p23;
-  error_scale = problem.error_scale;
   neurons = static_cast<int>(problem.low.size());
 }
 

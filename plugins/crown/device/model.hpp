@@ -62,6 +62,12 @@ struct Model {
   double underflow = 0;
   double error_scale = 1;
   int neurons = 0;
+
+ private:
+  void note_used(const DeviceProblem& problem);
+  void add_values(const DeviceProblem& problem, const at::Device& device);
+  void add_input(const DeviceProblem& problem, const at::Device& device);
+  void add_neurons(const DeviceProblem& problem, const at::Device& device);
 };
 
 }  // namespace espalier::crown::device
