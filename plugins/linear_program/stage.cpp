@@ -5,7 +5,9 @@
 
 namespace espalier::linear {
 
-SearchParams::SearchParams() { budget_s = 60; }
+SearchParams::SearchParams() {
+  budget_s = 60;
+}
 
 Patience patience_of(const abstract::Used& used, double end) {
   constexpr double kTightening = 0.3;
