@@ -161,7 +161,7 @@ Trees::Trials Trees::try_candidates(const Rows& parents) {
   // What is above 0 is closed and cannot get better.
   const at::Tensor capped = bounds.clamp_max(0);
   const at::Tensor score =
-      capped.sum(2).add_(std::get<0>(capped.min(2)), 0.1).clamp_min_(std::numeric_limits<double>::lowest());
+      capped.sum(2).add_(std::get<0>(capped.max(2)), 0.1).clamp_min_(std::numeric_limits<double>::lowest());
   const at::Tensor best = score.masked_fill(parents.candidates.lt(0), -kInfinity).argmax(1, /*keepdim=*/true);
   const at::Tensor both = best.unsqueeze(2).expand({parents.size(), 1, 2});
   return {parents.candidates.gather(1, best).to(at::kLong), bounds.gather(1, both).squeeze(1)};
