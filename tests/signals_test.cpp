@@ -5,7 +5,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -14,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/runs.hpp"
 #include "support/temp_dir.hpp"
 
 namespace espalier::run {
@@ -70,14 +70,6 @@ TEST_CASE("the second signal leaves with status 130") {
   CHECK(WEXITSTATUS(status) == 130);
 }
 
-/// Whether a process does something: not gone and not merely waiting to be taken notice of.
-bool runs(const std::string& process) {
-  std::ifstream file("/proc/" + process + "/stat");
-  const std::string stat{std::istreambuf_iterator<char>(file), {}};
-  const auto name_end = stat.rfind(')');
-  return name_end != std::string::npos && stat.at(name_end + 2) != 'Z';
-}
-
 /// A tool that heeds no signal, with a process of its session whose parent is gone and one in a session of its own.
 constexpr const char* kStubbornTool = R"(
 trap '' TERM INT
@@ -117,7 +109,7 @@ TEST_CASE("the second signal takes along what the process started, also in sessi
   int count = 0;
   for (std::string process; processes >> process; ++count) {
     CAPTURE(process);
-    CHECK(comes_true([&] { return !runs(process); }));
+    CHECK(comes_true([&] { return !testing::runs(process); }));
   }
   CHECK(count == 3);
 }

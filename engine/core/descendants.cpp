@@ -4,8 +4,6 @@
 #include <charconv>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <sstream>
 #include <string>
@@ -13,6 +11,8 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include "core/kernel_file.hpp"
 
 namespace espalier::core {
 namespace {
@@ -26,8 +26,7 @@ struct Process {
 
 /// Everything but the number is 0 for a process that is gone by now.
 Process look_at(pid_t id) {
-  std::ifstream file(fmt::format("/proc/{}/stat", id));
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string text = read_kernel_file(fmt::format("/proc/{}/stat", id));
   const auto name_end = text.rfind(')');  // a program's name may hold anything
   if (name_end == std::string::npos) return {.id = id, .has_ended = true};
   std::istringstream fields(text.substr(name_end + 1));

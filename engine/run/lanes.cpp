@@ -5,8 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -16,6 +14,8 @@
 #include <sched.h>
 
 #include <espalier/error.hpp>
+
+#include "core/kernel_file.hpp"
 
 namespace espalier::run {
 namespace {
@@ -73,9 +73,8 @@ std::optional<int> smallest_limit(const ReadText& read, const Path& mount, const
 }
 
 std::optional<std::string> read_text(const Path& path) {
-  std::ifstream in(path);
-  if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  const std::string text = core::read_kernel_file(path);
+  return text.empty() ? std::nullopt : std::optional(text);
 }
 
 std::optional<std::string> environment(const char* name) {

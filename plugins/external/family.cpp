@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -101,10 +100,12 @@ std::vector<std::string> environment_with(const std::string& mark) {
   return all;
 }
 
-/// Empty for a process that is gone, or another user's.
+/// Empty for a process that is gone, or another user's; it may end while this reads.
 std::string read_of(pid_t process, const char* what) {
   std::ifstream file(fmt::format("/proc/{}/{}", process, what), std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << file.rdbuf();  // a failure within ends it; iterators over the buffer would throw ESRCH
+  return text.str();
 }
 
 /// What a process holds in memory: its share of every page. 0 for one that is gone.

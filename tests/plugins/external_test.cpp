@@ -21,6 +21,7 @@
 #include <espalier/results.hpp>
 
 #include "support/judge.hpp"
+#include "support/runs.hpp"
 #include "support/small_networks.hpp"
 #include "support/stage_bench.hpp"
 #include "support/temp_dir.hpp"
@@ -107,18 +108,11 @@ void check_row(const Verdicts::Row& row, Verdict verdict, const std::string& mes
   CHECK(contains(row.message, message));
 }
 
-/// Whether a process does something: not gone and not merely waiting to be taken notice of.
-bool runs(const std::string& process) {
-  const std::string stat = content("/proc/" + process + "/stat");
-  const auto name_end = stat.rfind(')');
-  return name_end != std::string::npos && stat.at(name_end + 2) != 'Z';
-}
-
 /// The processes whose numbers are in a file; there has to be one at least.
 void check_all_gone(const fs::path& file, int expected) {
   std::istringstream numbers(content(file));
   int count = 0;
-  for (std::string process; numbers >> process; ++count) CHECK_MESSAGE(!runs(process), process);
+  for (std::string process; numbers >> process; ++count) CHECK_MESSAGE(!testing::runs(process), process);
   CHECK(count == expected);
 }
 

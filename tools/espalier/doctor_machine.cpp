@@ -2,11 +2,11 @@
 // doctor, the part about the machine: how the program was built, what it runs on, and how fast that is.
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
+#include <sstream>
 
 #include "built_with.hpp"
+#include "core/kernel_file.hpp"
 #include "core/machine.hpp"
 #include "core/text.hpp"
 #include "findings.hpp"
@@ -20,11 +20,6 @@ namespace fs = std::filesystem;
 
 /// Below this an AVX-512 or AVX2 core is being used as if it were an old one.
 constexpr double kSlowGflops = 20;
-
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 std::vector<fs::path> folders_in(const fs::path& folder) {
   std::vector<fs::path> out;
@@ -50,7 +45,7 @@ void program(Findings& findings) {
 std::vector<std::string> card_models() {
   std::vector<std::string> out;
   for (const fs::path& folder : folders_in("/proc/driver/nvidia/gpus")) {
-    const std::string text = text_of(folder / "information");
+    const std::string text = core::read_kernel_file(folder / "information");
     const auto model = text.find("Model:");
     if (model == std::string::npos) continue;
     const auto begin = text.find_first_not_of(" \t", model + 6);
@@ -61,8 +56,8 @@ std::vector<std::string> card_models() {
 
 /// "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54  ...": the first word that begins as a number does.
 std::string driver_version() {
-  std::ifstream in("/proc/driver/nvidia/version");
-  for (std::string word; in >> word;) {
+  std::istringstream words(core::read_kernel_file("/proc/driver/nvidia/version"));
+  for (std::string word; words >> word;) {
     if (word[0] >= '0' && word[0] <= '9') return word;
   }
   return "unknown";
@@ -71,8 +66,8 @@ std::string driver_version() {
 /// A card on the bus that no driver has taken.
 bool has_idle_card() {
   for (const fs::path& device : folders_in("/sys/bus/pci/devices")) {
-    const bool is_display = text_of(device / "class").starts_with("0x03");
-    if (is_display && text_of(device / "vendor").starts_with("0x10de")) return true;
+    const bool is_display = core::read_kernel_file(device / "class").starts_with("0x03");
+    if (is_display && core::read_kernel_file(device / "vendor").starts_with("0x10de")) return true;
   }
   return false;
 }

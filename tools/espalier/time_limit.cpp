@@ -5,8 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/descendants.hpp"
+#include "core/kernel_file.hpp"
 
 namespace espalier::cli {
 namespace {
@@ -32,8 +31,7 @@ double seconds_of(clockid_t clock) {
 
 /// When the kernel made this process, in seconds since it booted.
 std::optional<double> start_since_boot() {
-  std::ifstream file("/proc/self/stat");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string text = core::read_kernel_file("/proc/self/stat");
   const auto name_end = text.rfind(')');  // the program's name may hold anything
   if (name_end == std::string::npos) return std::nullopt;
   std::istringstream rest(text.substr(name_end + 1));
