@@ -254,6 +254,7 @@ TEST_CASE("what cannot be read is refused with its place and the reason") {
   check(start + "(assert (<= (* " + repeated("9", 2000) + " Y_0) 1))", "too many digits");
   check(start + "(assert (<= (* 0.99999999999999999 Y_0) 1))", "p.vnnlib:8:9: a factor here is nearer to 1");
   check(start + "(assert (<= (+ Y_1 (* -1.00000000000000001 Y_0)) 1))", "a factor here is nearer to 1");
+  check(start + "(assert (<= (* 1e-310 Y_0) 1))", "p.vnnlib:8:9: a factor here is too small for a double");
   check(start + "(assert (<= Y_3 1))", "'Y_3' is neither a number nor declared");
   check(start + "(assert (<= X_01 1))", "'X_01'");
   check(start + "(assert (and))", "needs an operator");
