@@ -5,7 +5,6 @@
 #include <map>
 #include <utility>
 
-#include <espalier/fit.hpp>
 #include <espalier/replay.hpp>
 #include <espalier/results.hpp>
 
@@ -81,7 +80,6 @@ Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const
   require_answers(verdicts, instances);
   artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size(), DType::f64);
   require_witnesses(verdicts, network);
-  require_fit(network, instances);
   return with_replayed(std::move(verdicts), [&](const Tensor& witness, std::size_t row, const Verdicts::Row& verdict) {
     return replay(network, witness.to_doubles(), instances, row, verdict.epsilon);
   });
