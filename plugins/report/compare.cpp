@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "sheet.hpp"
+#include "digits.hpp"
 
 namespace espalier::report {
 namespace {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "digits.hpp"
+
 namespace espalier::report {
 namespace {
 
@@ -85,7 +87,8 @@ std::string html_paragraphs(std::string_view text) {
   return out;
 }
 
-std::string html_table(const ResultTable& result) {
+std::string html_table(const ResultTable& given) {
+  const ResultTable result = evened(given);
   const Table& table = result.table;
   const std::string_view look = table.columns.size() > kWidest ? " class=\"dense\"" : "";
   std::string out = fmt::format("<div class=\"wide\"><table{}>\n<thead>{}<tr>", look, heading_row(result.groups));

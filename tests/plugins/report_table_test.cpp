@@ -198,6 +198,39 @@ TEST_CASE("report.table: numbers have the digits of the reference, small ones mo
         "WP,0.190,0.30,-0.110,0.0031,6.5 s,,0.00010,100,-99.99990\n");
 }
 
+TEST_CASE(
+    "report.table: for reading, a column has one number of decimals; one that spans decades has digits that count") {
+  Beside t("network,seconds\nA,2.12\nB,0.40\nC,7\n");
+  t.set("rows", {"technique=network"}).set("columns", Value(Texts{"seconds", "unstable", "weights"}));
+  t.set("reference_columns", {"seconds", "", ""});
+  const std::map<std::string, std::vector<double>> values = {
+      {"A", {0.016, 61, 5290}}, {"B", {0.00084, 68.15, 52896}}, {"C", {0.0036, 0.0239, 0}}};
+  for (const auto& [network, v] : values) {
+    Metrics m;
+    m.values = {{"seconds", v[0]}, {"unstable", v[1]}, {"weights", v[2]}};
+    t.bench.give("metrics", m, {{"technique", network}});
+  }
+  t.bench.run();
+  CHECK(times(file(t.bench, ".md"),
+              "| A | 0.016 | 2.12 | -2.10 | 61.0000 | 5290 |\n"
+              "| B | 0.00084 | 0.40 | -0.40 | 68.1500 | 52896 |\n"
+              "| C | 0.0036 | 7.00 | -7.00 | 0.0239 | 0 |\n") == 1);
+  CHECK(times(file(t.bench, ".tex"), "C & 0.0036 & 7.00 & $-7.00$ & 0.0239 & 0 \\\\\n") == 1);
+  CHECK(times(file(t.bench, ".html"), "<td class=\"number begin\">61.0000</td><td class=\"number\">5290</td>") == 1);
+  CHECK(times(file(t.bench, ".csv"), "A,0.016,2.12,-2.10,61,5290\nB,0.00084,0.40,-0.40,68.15,52896\n") == 1);
+  const auto json = nlohmann::json::parse(file(t.bench, ".json"));
+  CHECK(json["tables"]["table_5_solved"]["rows"][1][1] == 0.00084);
+}
+
+TEST_CASE("report.table: a number that is none of the whole ones does not look like one") {
+  StageBench bench("report.table");
+  bench.set("title", Value("t")).set("columns", Value(Texts{"a", "b", "c"}));
+  Metrics m;
+  m.values = {{"a", 0.99999}, {"b", 68.15}, {"c", -0.5}};
+  bench.give("metrics", m).run();
+  CHECK(times(file(bench, ".md"), "| 1.0000 | 68.15 | -0.5 |\n") == 1);
+}
+
 TEST_CASE("report.table: rows of one table may be chosen from a reference about more, and columns by label") {
   Beside t("dataset,base,mnist_s,fashion_s\nmnist,NET1,2,3\nfashion,NET1,4,5\n");
   t.set("rows", {"base"}).set("where", Value(Texts{"dataset=fashion"}));
@@ -233,7 +266,7 @@ TEST_CASE("report.table: values that share a row are equal, or are combined as t
   // Mean 1.5; squares 1 + 0.25 + 2.25 = 3.5 over two, of which the root is 1.3229.
   CHECK(file(bench, ".csv") ==
         "model,mean(accuracy),std(accuracy),median(accuracy),min(accuracy),max(accuracy),sum(accuracy),rate\n"
-        "a,1.5000,1.3229,1,0.5000,3,4.5000,0.2500\n");
+        "a,1.5,1.3229,1,0.5,3,4.5,0.25\n");
   bench.set("columns", Value(Texts{"accuracy"}));
   CHECK(complaint(bench) ==
         "'accuracy' has 3 values for a, from 0.5 to 3 | add an axis to 'rows', choose with 'accuracy@axis=value' or "
@@ -252,7 +285,7 @@ TEST_CASE("report.table: what verdicts and attacks give") {
                   {.label = 1, .predicted = 1}};
   bench.give("attacks", attacks).give("verdicts", answers(3)).run();
   const std::string csv = file(bench, ".csv");
-  CHECK(csv.substr(csv.find('\n') + 1) == "3,2,1,1,0,4,0.7500,0.8750,0.5000,2,3.5000,0.5000,0.5000,2\n");
+  CHECK(csv.substr(csv.find('\n') + 1) == "3,2,1,1,0,4,0.75,0.875,0.5,2,3.5,0.5,0.5,2\n");
 }
 
 TEST_CASE("report.table: what a solver tells of its work is a mean of the rows that it tells it of") {
@@ -262,7 +295,7 @@ TEST_CASE("report.table: what a solver tells of its work is a mean of the rows t
   Verdicts told = answers(4);
   told.numbers["integer_variables"] = {20, std::nan(""), 31, std::nan("")};
   bench.give("verdicts", told).run();
-  CHECK(file(bench, ".csv") == "mean integer variables,count integer variables\n25.5000,2\n");
+  CHECK(file(bench, ".csv") == "mean integer variables,count integer variables\n25.5,2\n");
 }
 
 TEST_CASE("report.table: a table too long for a page is broken across pages, its headings on each") {
