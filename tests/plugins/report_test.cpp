@@ -131,6 +131,22 @@ TEST_CASE("report: shares of different sets of images are kept apart") {
   CHECK(file(bench, "report.html").find(R"json("colour":"robustness (fgsm, 0.1, 1 image)")json") != std::string::npos);
 }
 
+TEST_CASE("report: a value within boxes says how large they are, and is told apart from one of other boxes") {
+  const auto unstable = [](double neurons, double epsilon) {
+    Metrics out = measured(0.5);
+    out.values["unstable_neurons"] = neurons;
+    out.series = {{"epsilon", {epsilon, 0.5}}, {"unstable_neurons", {neurons, 90}}};
+    return out;
+  };
+  StageBench bench("report.page");
+  bench.give("metrics", unstable(61, 0.02), {{"variant", "a"}})
+      .give("metrics", unstable(70.5, 0.1), {{"variant", "b"}});
+  bench.run();
+  CHECK(file(bench, "variants.csv") ==
+        "variant,accuracy,remaining weights,unstable neurons (epsilon 0.02),unstable neurons (epsilon 0.1)\n"
+        "a,0.5,100,61,\nb,0.5,100,,70.5\n");
+}
+
 TEST_CASE("report: the page stands alone and has a place for what the engine adds") {
   const std::string html = file(full(), "report.html");
   CHECK(times(html, Report::kGraphMark) == 1);
