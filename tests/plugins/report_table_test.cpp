@@ -122,9 +122,9 @@ TEST_CASE("report.table: ours, theirs and the difference; what is on one side on
         "| SET2 | NP |  | 1 |  |\n"
         "| SET1 | WP | 4 |  |  |\n"
         "\n"
-        "1 row only in the paper: 'SET2 NP'\n"
+        "1 row is only in the paper: 'SET2 NP'\n"
         "\n"
-        "1 row not in the paper: 'SET1 WP'\n");
+        "1 row is not in the paper: 'SET1 WP'\n");
   CHECK(file(t.bench, ".tex") ==
         "% \\usepackage{booktabs,graphicx}\n"
         "\\begin{table}\n"
@@ -144,8 +144,8 @@ TEST_CASE("report.table: ours, theirs and the difference; what is on one side on
         "SET1 & WP & 4 &  &  \\\\\n"
         "\\bottomrule\n"
         "\\end{tabular}}\n"
-        "\\par\\smallskip{\\footnotesize 1 row only in the paper: 'SET2 NP'}\n"
-        "\\par\\smallskip{\\footnotesize 1 row not in the paper: 'SET1 WP'}\n"
+        "\\par\\smallskip{\\footnotesize 1 row is only in the paper: 'SET2 NP'}\n"
+        "\\par\\smallskip{\\footnotesize 1 row is not in the paper: 'SET1 WP'}\n"
         "\\end{table}\n");
   const std::string html = file(t.bench, ".html");
   CHECK(times(html, "<th class=\"group begin\" colspan=\"3\">solved</th>") == 1);
@@ -158,11 +158,11 @@ TEST_CASE("report.table: rows of one side may be left out, which is said too") {
   Beside paper = solved();
   paper.bench.set("keep", Value("reference")).run();
   CHECK(times(file(paper.bench, ".csv"), "\n") == 4);
-  CHECK(times(file(paper.bench, ".md"), "1 row not in the paper, left out: 'SET1 WP'") == 1);
+  CHECK(times(file(paper.bench, ".md"), "1 row is not in the paper and left out: 'SET1 WP'") == 1);
   Beside ours = solved();
   ours.bench.set("keep", Value("ours")).run();
   CHECK(times(file(ours.bench, ".csv"), "\n") == 4);
-  CHECK(times(file(ours.bench, ".md"), "1 row only in the paper, left out: 'SET2 NP'") == 1);
+  CHECK(times(file(ours.bench, ".md"), "1 row is only in the paper and left out: 'SET2 NP'") == 1);
 }
 
 TEST_CASE("report.table: a label that one side does not have stands for every value") {
@@ -328,7 +328,10 @@ TEST_CASE("report.table: a value that some rows do not have stays empty and is s
   bench.give("metrics", with("accuracy", 1), {{"v", "a"}}).give("metrics", with("size", 7), {{"v", "a"}});
   bench.give("metrics", with("accuracy", std::nan("")), {{"v", "b"}}).run();
   CHECK(file(bench, ".csv") == "v,accuracy,size\na,1,7\nb,,\n");
-  CHECK(times(file(bench, ".md"), "1 row no value here of 'accuracy': 'b'") == 1);
+  CHECK(times(file(bench, ".md"), "\n1 row has no value here in column 'accuracy': 'b'\n") == 1);
+  CHECK(times(file(bench, ".md"), "\n1 row has no value here in column 'size': 'b'\n") == 1);
+  bench.give("metrics", with("size", 2), {{"v", "c"}}).run();
+  CHECK(times(file(bench, ".md"), "\n2 rows have no value here in column 'accuracy': 'b' and 'c'\n") == 1);
 }
 
 TEST_CASE("report.table: rows follow the order in which their labels' values appear") {
