@@ -273,6 +273,44 @@ TEST_CASE("report: counterexamples of verifiers are shown beside what attacks fo
   CHECK(times(file(bench, "report.html"), "; 5 of 31 versions<") == 1);
 }
 
+TEST_CASE("report: a counterexample to a question about one class names it") {
+  Verdicts refuted = answered();
+  refuted.rows[1].verdict = Verdict::counterexample;
+  refuted.rows[1].target = 1;
+  refuted.witnesses = Tensor::of<float>({1, 1, 1, 2}, {0.25F, 1.F});
+  refuted.witness_rows = {1};
+  StageBench bench("report.page");
+  bench.give("verdicts", refuted).give("dataset", two_images()).run();
+  CHECK(times(file(bench, "report.html"), "shoe &rarr; &lt;b&gt;bag&lt;/b&gt;, distance 0.25<") == 1);
+}
+
+TEST_CASE("report: where not all versions are shown, every network and every attack has its share") {
+  const std::vector<std::string> variants = {"baseline", "sparse", "neuron-pruned", "weight-pruned"};
+  const std::vector<std::string> methods = {"fgsm", "pgd", "near", "far"};
+  StageBench bench("report.page");
+  for (const std::string& method : methods) {
+    for (const std::string& variant : variants) {
+      Attacks attacks = attacked();
+      attacks.method = method;
+      bench.give("attacks", attacks, {{"variant", variant}, {"dataset", "two"}});
+    }
+  }
+  bench.give("dataset", two_images());
+  for (const std::int64_t most : {4, 8, 12}) {
+    CAPTURE(most);
+    bench.set("versions", Value(most)).run();
+    const std::string html = without_scripts(file(bench, "report.html"));
+    const std::string samples = html.substr(html.find("<h2>Samples</h2>"));
+    for (const std::string& variant : variants) {
+      CHECK(times(samples, "<figcaption>" + variant) + times(samples, ", " + variant) ==
+            static_cast<std::size_t>(most) / 4);
+    }
+    for (const std::string& method : methods) {
+      CHECK(times(samples, ", " + method + ":") == static_cast<std::size_t>(most) / 4);
+    }
+  }
+}
+
 TEST_CASE("report: an image is one of the data set with the same labels") {
   Dataset other = two_images();
   other.name = "other";
