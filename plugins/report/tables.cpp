@@ -80,7 +80,7 @@ Cell radius_of(const Verdicts& verdicts) {
 }
 
 Cells verdict_cells(const Verdicts& verdicts) {
-  Cells cells{{"solver", verdicts.solver}, {"radius", radius_of(verdicts)}};
+  Cells cells{{"solver", verdicts.solver}, {"radius", radius_of(verdicts)}, {"budget s", budget_of(verdicts)}};
   const auto counts = verdicts.counts();
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const auto name = to_text(static_cast<Verdict>(i));

@@ -110,9 +110,9 @@ TEST_CASE("report: what belongs to one variant stands in one row") {
         "variant,accuracy,\"robustness (fgsm, 0.1, 2 images)\",remaining "
         "weights\nbaseline,0.875,0.5,100\nsparse,0.875,0.5,100\n");
   CHECK(file(bench, "verdicts.csv") ==
-        "variant,epsilon,solver,radius,robust,counterexample,unknown,timeout,error,of,mean seconds\n"
-        "baseline,0.02,abstract.deeppoly,0.02,2,0,1,1,0,4,0.5\n"
-        "sparse,0.02,abstract.deeppoly,0.02,2,0,1,1,0,4,0.5\n");
+        "variant,epsilon,solver,radius,budget s,robust,counterexample,unknown,timeout,error,of,mean seconds\n"
+        "baseline,0.02,abstract.deeppoly,0.02,,2,0,1,1,0,4,0.5\n"
+        "sparse,0.02,abstract.deeppoly,0.02,,2,0,1,1,0,4,0.5\n");
   CHECK(file(bench, "attacks.csv") ==
         "variant,method,radius,images,correct,adversarial found,robustness,mean distance\n"
         "baseline,fgsm,0.1,2,2,1,0.5,0.1\nsparse,fgsm,0.1,2,2,1,0.5,0.1\n");
@@ -354,14 +354,16 @@ TEST_CASE("report: several verifiers stand beside each other, a row for all that
   Verdicts other = answered();
   other.solver = "milp.verify";
   other.rows[3].verdict = Verdict::error;
+  other.budget_s = 2.5;
   StageBench bench("report.page");
   for (const std::string variant : {"a", "b"}) bench.give("verdicts", answered(), {{"variant", variant}});
   bench.give("verdicts", other, {{"variant", "b"}, {"name", "MIP"}}).run();
   CHECK(file(bench, "verdicts_by_verifier.csv") ==
         "variant,\"abstract.deeppoly, robust\",\"abstract.deeppoly, refuted\",\"abstract.deeppoly, open\","
-        "\"abstract.deeppoly, mean s\",\"MIP, robust\",\"MIP, refuted\",\"MIP, open\",\"MIP, mean s\"\n"
-        "a,2,0,2,0.500,,,,\nb,2,0,2,0.500,2,0,2*,0.500\n");
-  CHECK(times(file(bench, "report.html"), "<th class=\"group begin\" colspan=\"4\">MIP</th>") == 1);
+        "\"abstract.deeppoly, mean s\",\"abstract.deeppoly, budget s\",\"MIP, robust\",\"MIP, refuted\",\"MIP, open\","
+        "\"MIP, mean s\",\"MIP, budget s\"\n"
+        "a,2,0,2,0.500,,,,,,\nb,2,0,2,0.500,,2,0,2*,0.500,2.5\n");
+  CHECK(times(file(bench, "report.html"), "<th class=\"group begin\" colspan=\"5\">MIP</th>") == 1);
   CHECK(times(file(bench, "report.html"), "<p class=\"note\">* some of these answers are errors</p>") == 1);
   CHECK(times(file(bench, "verdicts.csv"), "\n") == 4);
 }
@@ -380,6 +382,9 @@ TEST_CASE("report: questions are counted by the time in which they were decided,
     CHECK(times(points, point) == 1);
   }
   CHECK(times(points, R"("y":3.0)") == 0);
+  CHECK(times(points, "'limit ' + format(datum.limit, '~g') + ' s'") == 1);
+  CHECK(times(file(bench, "verdicts.csv"), "variant,solver,radius,budget s,robust,") == 1);
+  CHECK(times(file(bench, "verdicts.csv"), "\na,abstract.deeppoly,0.02,60,2,") == 1);
 }
 
 TEST_CASE("report: distances are the share of images that have at most that") {
