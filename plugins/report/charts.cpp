@@ -290,9 +290,9 @@ class Chart {
         "x": {"scale": "x", "field": "limit"}, "y": {"value": 0}, "y2": {"signal": "height"},
         "stroke": {"value": "currentColor"}, "strokeDash": {"value": [3, 3]}, "opacity": {"value": 0.7}}}})"));
       out.push_back(Json::parse(R"json({"type": "text", "from": {"data": "limits"}, "encode": {"enter": {
-        "x": {"scale": "x", "field": "limit"}, "y": {"value": 3}, "dx": {"value": -4},
+        "x": {"scale": "x", "field": "limit"}, "y": {"signal": "height"}, "dx": {"value": -4}, "dy": {"value": -4},
         "text": {"signal": "'limit ' + format(datum.limit, '~g') + ' s'"}, "align": {"value": "right"},
-        "baseline": {"value": "top"}, "fill": {"value": "currentColor"}, "opacity": {"value": 0.7}}}})json"));
+        "baseline": {"value": "bottom"}, "fill": {"value": "currentColor"}, "opacity": {"value": 0.7}}}})json"));
     }
     return out;
   }

@@ -31,6 +31,7 @@ th { background: var(--band); color: var(--soft); font-weight: 600; white-space:
   vertical-align: bottom; line-height: 1.25; }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 tbody tr:hover td { background: var(--band); }
+.machines { margin-bottom: 1rem; }
 .dense { font-size: .82rem; }
 .dense th, .dense td { padding: .25rem .45rem; }
 .number { text-align: right; }
