@@ -5,10 +5,12 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "run/observers.hpp"
 #include "support/run_bench.hpp"
 
 namespace espalier::run {
@@ -318,6 +320,36 @@ in = ["running"]
     CHECK(bench.report.stopped == 2);
     CHECK(bench.told.ran.empty());
   }
+}
+
+TEST_CASE("observers hear once, while nodes run, that the run was asked to stop") {
+  struct Listener final : Observer {
+    void stopping() override {
+      ++times;
+      told.open();
+    }
+    void tick() override { ++ticks; }
+    Gate told;
+    int times = 0;
+    std::atomic<int> ticks = 0;
+  } listener;
+  RunBench bench("[lab.work.only]\n");
+  bool in_time = false;
+  bench.add(lab_plugin(), {{"work", [&](const ParamValues&, Context& ctx) {
+                              bench.stop.request_stop();
+                              in_time = listener.told.wait();
+                              for (const int seen = listener.ticks; listener.ticks < seen + 2;) {
+                                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                              }
+                              ctx.check_stop();
+                            }}});
+  MultiObserver all;  // what the program puts between
+  all.add(listener);
+  const RunReport report = execute(bench.plan(), bench.registry, bench.store, bench.surroundings, bench.lanes,
+                                   bench.options, bench.resolve(), all, bench.stop.get_token());
+  CHECK(in_time);
+  CHECK(listener.times == 1);
+  CHECK(report.interrupted);
 }
 
 TEST_CASE("a stop that comes when everything is done interrupts nothing") {

@@ -97,6 +97,10 @@ void EventLines::warned(std::string_view text) {
   write(line_of(event));
 }
 
+void EventLines::stopping() {
+  write(line_of(event_at("stopping", begin_)));
+}
+
 void EventLines::finished(const RunReport& report) {
   Json event = event_at("finished", begin_);
   event["hit"] = report.hit;

@@ -55,6 +55,8 @@ class ESPALIER_API Observer {
   /// Once for each node of RunStart::to_run; nodes that were skipped or never reached had no `node_started`.
   virtual void node_finished(int /*node*/, const Outcome&) {}
   virtual void warned(std::string_view /*text*/) {}
+  /// Once, soon after the run was asked to stop while nodes ran.
+  virtual void stopping() {}
   /// About ten times a second while nodes run: the time to redraw a clock or to flush a buffer.
   virtual void tick() {}
   virtual void finished(const RunReport&) {}

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/disk.hpp"
 #include "run/scheduler.hpp"
 
 namespace espalier::run {
+
+/// After "interrupted: ".
+inline constexpr std::string_view kStopping = "waiting for the running nodes to stop; interrupt again to leave at once";
 
 /// "412 nodes: 388 up to date, 24 to run (about 4 min 02 s)", with its end of line.
 ESPALIER_API std::string start_text(const RunStart& start);

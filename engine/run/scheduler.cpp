@@ -188,7 +188,7 @@ RunReport execute(const pipeline::Plan& plan, const plugin::Registry& registry, 
   serial.started(start);
   if (start.to_run > 0) {
     NodeRunner runner(setup, board);
-    serial.start_ticking();
+    serial.start_ticking(setup.stop);
     run_flow(setup, board, ledger, std::move(expected.priority), runner);
     serial.stop_ticking();
   }
