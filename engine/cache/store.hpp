@@ -65,7 +65,7 @@ class ESPALIER_API Store {
 
   struct Problem {
     core::Path file;
-    std::string text;
+    std::string text;  ///< names the file
   };
   /// What lookups found damaged since this was asked last.
   std::vector<Problem> take_found_damaged();
