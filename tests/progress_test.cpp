@@ -64,6 +64,19 @@ void tell(Observer& to, RunBench& bench) {
                    Failed{.message = "the loss is not finite", .hint = "lower the rate", .code = Code::numeric});
 }
 
+TEST_CASE("how many nodes run is a bound where what others give may be the same as before") {
+  RunBench bench(kPipeline);
+  CHECK(start_text({.plan = &bench.plan(), .hits = 1, .to_run = 3, .pending = 2}) ==
+        "demo: 4 nodes, 1 up to date, up to 3 to run\n");
+  CHECK(start_text({.plan = &bench.plan(), .hits = 3, .to_run = 1}) == "demo: 4 nodes, 3 up to date, 1 to run\n");
+  bench.run();
+  CHECK(bench.told.starts.at(0).to_run == 4);
+  CHECK(bench.told.starts.at(0).pending == 3);
+  bench.run();
+  CHECK(bench.told.starts.at(0).to_run == 2);
+  CHECK(bench.told.starts.at(0).pending == 1);
+}
+
 TEST_CASE("the summary names failures with hint, log and what they kept from running") {
   RunBench bench(kPipeline);
   RunReport report = run_with(bench, bench.told);

@@ -59,6 +59,7 @@ void EventLines::started(const RunStart& start) {
   event["nodes"] = plan_->nodes().size();
   event["hit"] = start.hits;
   event["to_run"] = start.to_run;
+  event["pending"] = start.pending;
   event["expected_seconds"] = start.expected_seconds;
   write(line_of(event));
 }

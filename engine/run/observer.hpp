@@ -40,6 +40,7 @@ struct RunStart {
   const pipeline::Plan* plan = nullptr;
   int hits = 0;                        ///< nodes known to be up to date before anything runs
   int to_run = 0;                      ///< the rest: will run, or depends on what will run
+  int pending = 0;                     ///< of these: what may turn out to be up to date, once what it depends on ran
   double expected_seconds = 0;         ///< of the whole run, from earlier runs; 0 when nothing is known
   std::vector<double> node_seconds{};  ///< per node, expected; 0 for hits and what is not known
 };

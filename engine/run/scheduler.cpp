@@ -170,7 +170,10 @@ void run_flow(const RunSetup& setup, const Board& board, Ledger& ledger, std::ve
 
 RunStart start_of(const pipeline::Plan& plan, const std::vector<Known>& state, Estimate& expected) {
   RunStart start{.plan = &plan, .expected_seconds = expected.total, .node_seconds = std::move(expected.seconds)};
-  for (const Known known : state) ++(known == Known::hit ? start.hits : start.to_run);
+  for (const Known known : state) {
+    ++(known == Known::hit ? start.hits : start.to_run);
+    start.pending += known == Known::pending ? 1 : 0;
+  }
   return start;
 }
 
