@@ -118,14 +118,16 @@ Session::Session(const Options& options, const core::Path& folder)
 }
 
 std::unique_ptr<Session> Session::open(const Options& options) {
-  std::unique_ptr<Session> session(new Session(options, core::Path(options.pipeline).parent_path()));
-  bool bad_plugin = false;
-  for (const plugin::Refused& refused : session->workshop.refused) {
-    fmt::print(stderr, "{}: {}\n", refused.named_explicitly ? "error" : "warning", refused.why);
-    bad_plugin |= refused.named_explicitly;
-  }
-  const std::string text = pipeline_text(session->workshop.disk, options.pipeline);
   Diagnostics findings;
+  return open(options, findings);
+}
+
+std::unique_ptr<Session> Session::open(const Options& options, Diagnostics& findings) {
+  std::unique_ptr<Session> session(new Session(options, core::Path(options.pipeline).parent_path()));
+  const std::string text = pipeline_text(session->workshop.disk, options.pipeline);
+  for (const plugin::Refused& refused : session->workshop.refused) {
+    refused.named_explicitly ? findings.error({}, refused.why) : findings.warning({}, refused.why);
+  }
   session->document = pipeline::Document::parse(options.pipeline, text, findings);
   for (const std::string& assignment : options.sets) session->document.set(assignment, findings);
   auto plan = pipeline::Plan::build(session->document, session->workshop.registry, findings);
@@ -139,7 +141,7 @@ std::unique_ptr<Session> Session::open(const Options& options) {
   }
   if (plan && !options.force.empty())
     session->run_options.force = chosen(*plan, options.force, "--force", options.pipeline, findings);
-  if (print(findings, text) || !plan || bad_plugin) return nullptr;
+  if (print(findings, text) || !plan) return nullptr;
   session->plan = std::move(*plan);
   session->run_options.fail_fast = options.fail_fast;
   session->run_options.retry_timeout = options.retry == "timeout";
