@@ -126,6 +126,9 @@ void note_nodes(const Session& session, const run::RunReport& report, Summary& s
       record.failures[name] = failed->message;
       summary.hints[name] = failed->hint;
     }
+    if (const auto* skipped = std::get_if<run::Skipped>(&*outcome)) {
+      record.skips[name] = session.plan.nodes()[static_cast<std::size_t>(skipped->because)].name;
+    }
   }
 }
 
@@ -301,7 +304,6 @@ int run_pipeline(const Options& options, Diagnostics& findings) {
   return summary->exit_code;
 }
 
-}  // namespace espalier::cli
 }  // namespace
 
 int run_command(const Options& options) {
@@ -320,3 +322,4 @@ int run_command(const Options& options) {
   }
 }
 
+}  // namespace espalier::cli

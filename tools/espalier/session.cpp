@@ -208,6 +208,21 @@ std::string hit_text(Session& session, const run::Resolution& resolution, int no
   return text;
 }
 
+/// What the last run of the pipeline says of a node that it did not make; nothing when it made it, or knows no such
+/// node.
+std::string last_failure_text(Session& session, int node) {
+  const std::string& name = session.plan.nodes()[static_cast<std::size_t>(node)].name;
+  const auto& last = session.last_run();
+  if (!last) return {};
+  if (const auto failed = last->failures.find(name); failed != last->failures.end()) {
+    return fmt::format("  it failed in run {}: {}\n", last->id, failed->second);
+  }
+  if (const auto skipped = last->skips.find(name); skipped != last->skips.end()) {
+    return fmt::format("  it was skipped in run {}, because '{}' failed\n", last->id, skipped->second);
+  }
+  return {};
+}
+
 std::string pending_text(Session& session, const run::Resolution& resolution, int node) {
   std::vector<std::string> waiting;
   for (const int before : session.plan.predecessors(node)) {
@@ -217,7 +232,8 @@ std::string pending_text(Session& session, const run::Resolution& resolution, in
   }
   return fmt::format("{} cannot be decided yet: {} of {} inputs have still to run (first: {})\n",
                      session.plan.nodes()[static_cast<std::size_t>(node)].name, waiting.size(),
-                     session.plan.predecessors(node).size(), waiting.empty() ? "?" : waiting.front());
+                     session.plan.predecessors(node).size(), waiting.empty() ? "?" : waiting.front()) +
+         last_failure_text(session, node);
 }
 
 std::string place_text(const Span& span) {
@@ -261,10 +277,15 @@ std::string why(Session& session, const run::Resolution& resolution, int node) {
     const Error& error = problem->second;
     return text + fmt::format("  {}\n{}", error.what(), error.hint().empty() ? "" : "    " + error.hint() + "\n");
   }
+  const std::string last_failure = last_failure_text(session, node);
+  text += last_failure;
   const auto former = session.former(node);
   if (former) text += axis_text(session, *former);
   const auto then = session.last_ingredients(former && former->name ? *former->name : session.plan.nodes()[i].name);
-  if (!then) return former ? text : text + "  there is no earlier result of a node of this name in this store\n";
+  if (!then)
+    return former || !last_failure.empty()
+               ? text
+               : text + "  there is no earlier result of a node of this name in this store\n";
   if (*then != *resolution.ingredients[i]) {
     return text + differences_text(session, node, *then, *resolution.ingredients[i]);
   }
