@@ -254,6 +254,18 @@ std::string axis_text(const Session& session, const cache::AxisHistory::Former& 
   return text;
 }
 
+/// Of a result that was made before and is not there any more.
+std::string gone_text(cache::Store& store, const Digest& key) {
+  std::string text = "  nothing changed, but its result is no longer in the store";
+  const auto action = store.action(key);
+  if (!action) return text + "\n";
+  for (const cache::OutputRef& output : action->outputs) {
+    if (const auto copy = store.damaged_copy(output.content))
+      text += fmt::format("; it was damaged: '{}'", copy->string());
+  }
+  return text + "\n";
+}
+
 std::string differences_text(const Session& session, int node, const cache::Ingredients& then,
                              const cache::Ingredients& now) {
   std::string text;
@@ -290,7 +302,7 @@ std::string why(Session& session, const run::Resolution& resolution, int node) {
     return text + differences_text(session, node, *then, *resolution.ingredients[i]);
   }
   if (!session.workshop.store.lookup(*resolution.keys[i])) {
-    return text + "  nothing changed, but its result is no longer in the store\n";
+    return text + gone_text(session.workshop.store, *resolution.keys[i]);
   }
   return text + (session.run_options.retry_timeout ? "  --retry timeout, and it holds verdicts 'timeout'\n"
                                                    : "  --retry failed, and it holds verdicts 'error'\n");
