@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <espalier/network.hpp>
@@ -16,6 +17,11 @@ struct Columns {
   };
   std::vector<std::int64_t> start;
   std::vector<Term> terms;
+
+  std::span<const Term> column(std::size_t j) const {
+    return std::span(terms).subspan(static_cast<std::size_t>(start[j]),
+                                    static_cast<std::size_t>(start[j + 1] - start[j]));
+  }
 };
 
 /// y = W x + b in double, with what separates the stored numbers from the network's real ones. Linear, Conv2d,

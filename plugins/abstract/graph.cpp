@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph.hpp"
 
+#include <algorithm>
+
 #include "rounding.hpp"
 
 namespace espalier::abstract {
@@ -37,6 +39,7 @@ Graph::Graph(const Network& network) {
   traits_.resize(sizes_.size());
   note_uses();
   note_ranges();
+  note_live();
   // A coefficient collects at most one product from every element behind it, a constant two (bias, ReLU offset).
   std::int64_t elements = 0;
   for (const std::int64_t n : sizes_) elements += n;
@@ -68,6 +71,25 @@ void Graph::note_ranges() {
     const bool elementwise = !adds && (map == nullptr || map->elementwise);
     out.independent = elementwise && in.independent;
     out.exact = elementwise ? in.exact : map != nullptr && in.independent;
+  }
+}
+
+void Graph::note_live() {
+  for (const std::int64_t n : sizes_) live_.emplace_back(static_cast<std::size_t>(n), false);
+  live_.back().assign(live_.back().size(), true);
+  for (int v = output(); v > 0; --v) {
+    const std::vector<bool>& after = live(v);
+    const auto* map = std::get_if<AffineMap>(&node(v).step);
+    for (const int in : node(v).inputs) {
+      std::vector<bool>& before = live_[static_cast<std::size_t>(in)];
+      for (std::size_t k = 0; k < before.size(); ++k) {
+        if (before[k]) continue;
+        before[k] =
+            map == nullptr ? after[k] : std::ranges::any_of(map->weights.column(k), [&](const Columns::Term& t) {
+              return after[static_cast<std::size_t>(t.row)];
+            });
+      }
+    }
   }
 }
 

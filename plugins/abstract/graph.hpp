@@ -33,6 +33,8 @@ class Graph {
   bool feeds_only_relu(int value) const { return traits_[static_cast<std::size_t>(value)].feeds_only_relu; }
   /// Interval arithmetic already gives the value's exact range, element by element.
   bool exact_by_intervals(int value) const { return traits_[static_cast<std::size_t>(value)].exact; }
+  /// For each element of a value, whether the output depends on it at all: some way of weights that are not zero.
+  const std::vector<bool>& live(int value) const { return live_[static_cast<std::size_t>(value)]; }
   /// gamma(n) for the longest sum that any analysis of this network forms.
   double gamma() const { return gamma_; }
 
@@ -45,10 +47,12 @@ class Graph {
   };
   void note_uses();
   void note_ranges();
+  void note_live();
 
   std::vector<std::int64_t> sizes_;
   std::vector<Node> nodes_;
   std::vector<Traits> traits_;
+  std::vector<std::vector<bool>> live_;
   double gamma_ = 0;
 };
 

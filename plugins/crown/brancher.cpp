@@ -89,9 +89,9 @@ Domains Brancher::branch(std::span<const Domain> parents) {
       if (closed) closed_bound_ = std::min(closed_bound_, trials[side].bound);
       if (closed && !options_.for_proof) continue;
       Domain child = parents[p];
-      child.literals.push_back(
-          {parents[p].candidates[static_cast<std::size_t>(trials[side].candidate)], trials[side].sign});
-      child.multipliers.push_back(0);
+      const int neuron = parents[p].candidates[static_cast<std::size_t>(trials[side].candidate)];
+      for (const int split : split_with(neuron)) child.literals.push_back({split, trials[side].sign});
+      child.multipliers.resize(child.literals.size(), 0);
       if (closed) {
         closed_.push_back(leaf_of(child));
       } else {
@@ -102,6 +102,11 @@ Domains Brancher::branch(std::span<const Domain> parents) {
   return children;
 }
 
+/// A neuron with its twins; in a proof, halves are told by one neuron each.
+std::span<const int> Brancher::split_with(int neuron) const {
+  return options_.for_proof ? program_.twins().alone(neuron) : program_.twins().of(neuron);
+}
+
 void Brancher::try_group(std::span<const Domain> parents, std::span<Trial> trials) {
   float* objective = new_group();
   std::array<double, kLanes> thresholds{};
@@ -109,7 +114,7 @@ void Brancher::try_group(std::span<const Domain> parents, std::span<Trial> trial
     const Domain& parent = parents[trials[l].parent];
     load(static_cast<int>(l), parent, objective);
     const int neuron = parent.candidates[static_cast<std::size_t>(trials[l].candidate)];
-    bounder_.split(static_cast<int>(l), neuron, trials[l].sign, 0);
+    for (const int split : split_with(neuron)) bounder_.split(static_cast<int>(l), split, trials[l].sign, 0);
   }
   bounder_.run(place_, static_cast<int>(trials.size()), {.iterations = 1}, thresholds);
   for (std::size_t l = 0; l < trials.size(); ++l) {
@@ -189,13 +194,14 @@ void Brancher::choose_candidates(int lane, Domain& d) const {
   std::array<Scored, Domain::kMostCandidates> best{};
   int count = 0;
   for (const Place& p : places_) {
-    if (bounder_.is_split(lane, p.neuron)) continue;
+    const std::span<const int> twins = split_with(p.neuron);
+    if (twins.front() != p.neuron || bounder_.is_split(lane, p.neuron)) continue;
     const float a = bounder_.coefficient(lane, p.value, p.element);
     const float z = bounder_.relaxed_input(lane, p.value, p.element);
     const float y = bounder_.relaxed_output(lane, p.value, p.element);
     const float chord = std::max(-a, 0.0F) * bounder_.offset(lane, p.neuron);
     const float gap = std::abs(a) * std::abs(y - std::max(z, 0.0F));
-    const float score = options_.gap_weight * gap + chord;
+    const float score = static_cast<float>(twins.size()) * (options_.gap_weight * gap + chord);
     if (count == options_.candidates && !(score > best[static_cast<std::size_t>(count - 1)].first)) continue;
     if (count < options_.candidates) ++count;
     int at = count - 1;

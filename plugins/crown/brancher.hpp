@@ -68,6 +68,7 @@ class Brancher {
 
   float* new_group();
   void load(int lane, const Domain& domain, float* objective);
+  std::span<const int> split_with(int neuron) const;
   void try_group(std::span<const Domain> parents, std::span<Trial> trials);
   void bound_group(std::span<Domain> domains, const Effort& effort, Domains& open);
   void remember(int lane, Domain& domain) const;

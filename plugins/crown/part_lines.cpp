@@ -143,11 +143,23 @@ PartLines::PartLines(const Root& root, const Domain& domain) {
     ReluLines& line = lines[at(id.value)][at(id.element)];
     if (line.offset > 0) line.slope_low = static_cast<double>(Domain::unpacked(domain.slopes[at(n)]));
   }
+  close_dead(graph);
   for (const Literal& literal : domain.literals) {
     const NeuronId id = root.program.id(literal.neuron);
     lines[at(id.value)][at(id.element)] = literal.sign > 0 ? kOpen : ReluLines{};
   }
   set_multipliers(root, domain, {domain.multipliers.begin(), domain.multipliers.end()});
+}
+
+/// No coefficient reaches neurons that the output does not depend on: they are as exact as closed ones.
+void PartLines::close_dead(const Graph& graph) {
+  for (int v = 1; v < graph.values(); ++v) {
+    if (!std::holds_alternative<Relu>(graph.node(v).step)) continue;
+    const int in = graph.node(v).inputs[0];
+    for (std::size_t k = 0; k < lines[at(in)].size(); ++k) {
+      if (!graph.live(in)[k]) lines[at(in)][k] = {};
+    }
+  }
 }
 
 void PartLines::set_multipliers(const Root& root, const Domain& domain, const std::vector<double>& multipliers) {

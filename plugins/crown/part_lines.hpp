@@ -24,6 +24,9 @@ struct PartLines {
   bool exact() const;
   /// Of the domain's literals, in their order, in place of its own.
   void set_multipliers(const Root& root, const Domain& domain, const std::vector<double>& multipliers);
+
+ private:
+  void close_dead(const abstract::Graph& graph);
 };
 
 /// Coefficients on the elements of values of the graph; empty where all are 0.

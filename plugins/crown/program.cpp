@@ -69,7 +69,7 @@ std::vector<std::int64_t> fan_outs(const Graph& graph) {
       else {
         std::int64_t longest = 0;
         for (std::size_t j = 0; j + 1 < map->weights.start.size(); ++j) {
-          longest = std::max(longest, map->weights.start[j + 1] - map->weights.start[j]);
+          longest = std::max(longest, static_cast<std::int64_t>(map->weights.column(j).size()));
         }
         f += longest;
       }
@@ -97,12 +97,6 @@ std::vector<std::int32_t> all(std::int64_t n) {
   return elements;
 }
 
-std::span<const abstract::Columns::Term> terms_of(const abstract::Columns& columns, std::int32_t column) {
-  const auto begin = static_cast<std::size_t>(columns.start[static_cast<std::size_t>(column)]);
-  const auto end = static_cast<std::size_t>(columns.start[static_cast<std::size_t>(column) + 1]);
-  return std::span(columns.terms).subspan(begin, end - begin);
-}
-
 /// A number in the middle, and how far the ends are from it.
 double middle(const abstract::Interval& x) {
   return x.low + (x.high - x.low) / 2;
@@ -120,18 +114,10 @@ bool is_constant(const abstract::Interval& x) {
 }  // namespace
 
 std::vector<std::int32_t> used_inputs(const Graph& graph, const Intervals& box) {
-  std::vector<bool> used(static_cast<std::size_t>(graph.size(0)), false);
-  for (int v = 1; v < graph.values(); ++v) {
-    const Graph::Node& node = graph.node(v);
-    if (std::find(node.inputs.begin(), node.inputs.end(), 0) == node.inputs.end()) continue;
-    const auto* map = std::get_if<abstract::AffineMap>(&node.step);
-    for (std::size_t j = 0; j < used.size(); ++j) {
-      used[j] = used[j] || map == nullptr || map->weights.start[j] < map->weights.start[j + 1];
-    }
-  }
+  const std::vector<bool>& live = graph.live(0);
   std::vector<std::int32_t> kept;
-  for (std::size_t j = 0; j < used.size(); ++j) {
-    if (used[j] && !is_constant(box[j])) kept.push_back(static_cast<std::int32_t>(j));
+  for (std::size_t j = 0; j < live.size(); ++j) {
+    if (live[j] && !is_constant(box[j])) kept.push_back(static_cast<std::int32_t>(j));
   }
   return kept;
 }
@@ -221,9 +207,10 @@ void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
   }
   std::vector<std::int32_t> open;
   const Intervals& before = relaxation.bounds(in);
+  const std::vector<bool>& live = graph_->live(in);  // of all ReLUs that it has
   for (std::size_t k = 0; k < before.size(); ++k) {
     const auto element = static_cast<std::int32_t>(k);
-    if (!(before[k].high <= 0) || split_of({in, element}) != 0) open.push_back(element);
+    if ((live[k] && !(before[k].high <= 0)) || split_of({in, element}) != 0) open.push_back(element);
   }
   Value relu = make(own ? in : v, std::move(open));
   relu.relu = true;
@@ -282,7 +269,7 @@ void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, Sum
   std::vector<double> weighted(static_cast<std::size_t>(rows), 0);
   const std::vector<double>& sizes = sizes_[static_cast<std::size_t>(source)];
   for (std::size_t j = 0; j < from.elements.size(); ++j) {
-    for (const auto& [weight, row] : terms_of(*piece.columns, from.elements[j])) {
+    for (const auto& [weight, row] : piece.columns->column(static_cast<std::size_t>(from.elements[j]))) {
       const double off = lost_in_float(weight);
       weighted[static_cast<std::size_t>(row)] += (std::abs(weight) + off) * sizes[j];
       if (off != 0) sums.slack[static_cast<std::size_t>(row)] += off * sizes[j];
@@ -296,7 +283,7 @@ void Program::add_piece(const Piece& piece, std::int64_t rows, Value& value, Sum
 /// Sums of fewer than 2^20 products in double, each off by what weight and input are and by its rounding.
 void Program::add_constants(const Piece& piece, Sums& sums) const {
   for (const Constant& input : constants_) {
-    for (const auto& [weight, row] : terms_of(*piece.columns, input.element)) {
+    for (const auto& [weight, row] : piece.columns->column(static_cast<std::size_t>(input.element))) {
       const auto k = static_cast<std::size_t>(row);
       sums.constant[k] += weight * input.value;
       const double share = piece.weight_error + 0x1p-30;
@@ -322,6 +309,7 @@ void Program::note_neurons(int place, int graph_value, const Intervals& bounds) 
     ranges_.push_back({round_down(low), round_up(high), split_of(id)});
     ids_.push_back(id);
   }
+  twins_.add(*graph_, ids_, ranges_);
 }
 
 /// Every coefficient on elements of these sizes collects fewer than 2^20 products, each off by at most one denormal; so

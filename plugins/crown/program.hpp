@@ -10,6 +10,8 @@
 #include <abstract/relaxation.hpp>
 
 #include "matrix.hpp"
+#include "neuron.hpp"
+#include "twins.hpp"
 
 namespace espalier::crown {
 
@@ -31,37 +33,12 @@ struct Value {
   std::vector<std::int32_t> elements;  ///< which elements of the network's value are here
 };
 
-/// A neuron of the network, before its ReLU: an element of one of the network's values.
-struct NeuronId {
-  int value = 0;
-  std::int32_t element = 0;
-  friend auto operator<=>(const NeuronId&, const NeuronId&) = default;
-};
-
-/// The phase that a neuron is known to have in a part of the box: sign +1 says that its input is at least 0, -1 at most
-/// 0.
-struct Phase {
-  NeuronId neuron;
-  int sign = 0;
-  friend bool operator==(const Phase&, const Phase&) = default;
-};
-using Phases = std::vector<Phase>;
-
-/// Bounds of one neuron before its ReLU, as floats around the certified doubles.
-struct Range {
-  float low = 0;
-  float high = 0;
-  int split = 0;  ///< the sign of the phase that the neuron has by a split, or 0
-  bool unstable() const { return abstract::is_unstable({low, high}); }
-};
-
-/// The inputs that a Program has: those that some weight of the network touches and that vary in the box by more than
-/// floats tell.
+/// The inputs that a Program has: those that the output depends on and that vary in the box by more than floats tell.
 std::vector<std::int32_t> used_inputs(const abstract::Graph& graph, const abstract::Intervals& box);
 
-/// A network specialised to a box of inputs: neurons that never open there are gone (an exact reduction), every value
-/// carries the error terms of float arithmetic. Built value by value together with the bounds it needs; then constant,
-/// and used by many threads.
+/// A network specialised to a box of inputs: neurons that never open there and those that no output depends on are gone
+/// (exact reductions), every value carries the error terms of float arithmetic. Built value by value together with the
+/// bounds it needs; then constant, and used by many threads.
 ///
 /// The error terms: a coefficient row p on the elements of a value moves to its sources as fl(p W) in float. Whatever
 /// the order of the sums and with or without fused operations, element k is off by at most gamma(m) sum_j |p_j| |W_jk|
@@ -95,6 +72,7 @@ class Program {
   int neurons() const { return static_cast<int>(ranges_.size()); }
   const std::vector<Range>& ranges() const { return ranges_; }
   NeuronId id(int neuron) const { return ids_[static_cast<std::size_t>(neuron)]; }
+  const Twins& twins() const { return twins_; }
   /// What gradual underflow can take from any bound in all.
   double underflow() const { return underflow_; }
   /// Makes a sum of errors in float, one an element, no less than the real one.
@@ -131,6 +109,7 @@ class Program {
   std::vector<float> radius_;
   std::vector<Range> ranges_;
   std::vector<NeuronId> ids_;
+  Twins twins_;
   double underflow_ = 0;
 };
 

@@ -334,6 +334,61 @@ TEST_CASE("ReLUs of one value share its place: what all of them are used in is r
   CHECK(Verifier(builder.build()).decide(p, 1, [] { return 0.0; }).verdict != Verdict::robust);
 }
 
+TEST_CASE("neurons that no output depends on are gone, and those that are the same one are split as one") {
+  std::mt19937 random(11);
+  std::uniform_real_distribution<float> weight(-0.3F, 0.3F);
+  const auto rows = [&](std::size_t out, std::size_t in) {
+    std::vector<std::vector<float>> all(out, std::vector<float>(in));
+    for (auto& row : all) {
+      for (float& w : row) w = weight(random);
+    }
+    return all;
+  };
+  constexpr std::size_t kInputs = 20;
+  constexpr std::size_t kHidden = 12;
+  const auto first = rows(kHidden, kInputs);
+  const auto last = rows(1, kHidden);
+  const auto network = [&](const std::vector<std::vector<float>>& hidden,
+                           const std::vector<std::vector<float>>& output) {
+    NetworkBuilder builder({kInputs});
+    builder.linear(hidden, std::vector<float>(hidden.size(), 0.01F));
+    builder.add(Relu{});
+    builder.linear(output, {0});
+    return builder.build();
+  };
+  auto doubled = first;
+  doubled.insert(doubled.end(), first.begin(), first.end());
+  auto halves = last;
+  for (float& w : halves[0]) w /= 2;
+  halves[0].insert(halves[0].end(), halves[0].begin(), halves[0].begin() + kHidden);
+  auto with_dead = first;
+  for (auto& row : rows(kHidden, kInputs)) with_dead.push_back(std::move(row));
+  auto no_use = last;
+  no_use[0].resize(2 * kHidden, 0);
+  Property p;
+  p.inputs = kInputs;
+  p.outputs = 1;
+  p.boxes = {{std::vector<double>(kInputs, -1), std::vector<double>(kInputs, 1)}};
+  const auto asked = [&](const Network& n, double limit) {
+    p.cases = {{.box = 0, .constraints = {{.terms = {{0, -1}}, .limit = -limit}}}};  // y >= limit
+    return Verifier(n).decide(p, 1, [] { return 0.0; });
+  };
+  // The largest output, by halving: all three networks have the same one.
+  double low = 0;
+  double high = 10;
+  const Network plain = network(first, last);
+  for (int i = 0; i < 12; ++i) {
+    const double limit = (low + high) / 2;
+    (asked(plain, limit).verdict == Verdict::robust ? high : low) = limit;
+  }
+  for (const Network& same : {network(doubled, halves), network(with_dead, no_use)}) {
+    CHECK(asked(same, high).verdict == Verdict::robust);
+    CHECK(asked(same, low).verdict == Verdict::counterexample);
+  }
+  // Without the dead, nothing is done that would not be done without them.
+  CHECK(asked(network(with_dead, no_use), high).subproblems == asked(plain, high).subproblems);
+}
+
 TEST_CASE("a network that only renames its inputs") {
   // Neighbours that all differ by the same: an arithmetic progression, which the box holds.
   for (const std::size_t inputs : {2U, 20U, 40U}) {
