@@ -117,6 +117,15 @@ std::pair<const Goal*, double> hardest(const Case& goals, const float* outputs, 
   return best;
 }
 
+/// Every other restart has another loss: first a random direction of the outputs, which spreads the starts (Tashiro et
+/// al. 2020), then the sum of the goals that do not fail yet.
+struct Lane {
+  std::size_t of_case = 0;
+  int restart = 0;
+  bool is_other() const { return restart % 2 == 1; }
+};
+constexpr int kWander = 5;
+
 class Group {
  public:
   Group(const Program& program, std::span<const Case> cases, const TryPoint& try_point)
@@ -126,14 +135,14 @@ class Group {
         descent_(program),
         objective_(lanes_of(program.value(program.output()).size)) {}
 
-  /// Lane l belongs to case `which[l]`; its first start is the centre when `at_centre[l]`.
-  bool run(std::span<const std::size_t> which, std::span<const char> at_centre, const AttackOptions& options,
-           std::mt19937_64& random, const MayContinue& may_continue) {
-    start(which.size(), at_centre, random);
+  bool run(std::span<const Lane> lanes, const AttackOptions& options, std::mt19937_64& random,
+           const MayContinue& may_continue) {
+    start(lanes, random);
     for (int step = 0; step <= options.steps; ++step) {
       if (!may_continue()) return false;
       const float* outputs = descent_.forward();
-      if (look(which, outputs)) return true;
+      if (look(lanes, outputs)) return true;
+      if (step < kWander) wander(lanes);
       if (step == options.steps) break;
       const float* gradient = descent_.backward(objective_.data());
       if (gradient == nullptr) return false;
@@ -143,26 +152,41 @@ class Group {
   }
 
  private:
-  void start(std::size_t lanes, std::span<const char> at_centre, std::mt19937_64& random) {
+  void start(std::span<const Lane> lanes, std::mt19937_64& random) {
     std::uniform_real_distribution<float> unit(-1, 1);
     const auto inputs = static_cast<std::size_t>(program_.value(0).size);
     for (std::size_t i = 0; i < inputs; ++i) {
       for (std::size_t l = 0; l < kLanes; ++l) {
-        const bool centred = l >= lanes || at_centre[l] != 0;
+        const bool centred = l >= lanes.size() || lanes[l].restart == 0;
         descent_.points()[i * kLanes + l] = program_.centre()[i] + (centred ? 0 : unit(random) * program_.radius()[i]);
       }
+    }
+    directions_.resize(objective_.size());
+    for (float& d : directions_) d = unit(random);
+  }
+
+  /// In place of what look() set.
+  void wander(std::span<const Lane> lanes) {
+    for (std::size_t l = 0; l < lanes.size(); ++l) {
+      if (!lanes[l].is_other()) continue;
+      for (std::size_t at = l; at < objective_.size(); at += kLanes) objective_[at] = directions_[at];
     }
   }
 
   /// Reports points that show their case and sets what to descend on.
-  bool look(std::span<const std::size_t> which, const float* outputs) {
+  bool look(std::span<const Lane> lanes, const float* outputs) {
     objective_.fill(0);
-    for (std::size_t l = 0; l < which.size(); ++l) {
-      const auto [goal, value] = hardest(cases_[which[l]], outputs, l);
-      if ((goal == nullptr || value <= 0) && try_point_(which[l], point(l))) return true;
-      if (goal == nullptr) continue;
-      for (std::size_t i = 0; i < goal->factors.size(); ++i)
-        objective_[i * kLanes + l] = static_cast<float>(goal->factors[i]);
+    for (std::size_t l = 0; l < lanes.size(); ++l) {
+      const Case& goals = cases_[lanes[l].of_case];
+      const auto [goal, value] = hardest(goals, outputs, l);
+      if ((goal == nullptr || value <= 0) && try_point_(lanes[l].of_case, point(l))) return true;
+      for (const Goal& g : goals) {
+        const bool wanted = lanes[l].is_other() ? value_of(g, outputs, l) > 0 : &g == goal;
+        if (!wanted) continue;
+        for (std::size_t i = 0; i < g.factors.size(); ++i) {
+          objective_[i * kLanes + l] += static_cast<float>(g.factors[i]);
+        }
+      }
     }
     return false;
   }
@@ -186,6 +210,7 @@ class Group {
   const TryPoint& try_point_;
   Descent descent_;
   Aligned<float> objective_;
+  std::vector<float> directions_;  ///< random ones, of the outputs
   std::vector<float> steps_;
 };
 
@@ -193,15 +218,11 @@ class Group {
 
 bool falsify(const Program& program, std::span<const Case> cases, const AttackOptions& options,
              const TryPoint& try_point, const MayContinue& may_continue) {
-  std::vector<std::size_t> which;
-  std::vector<char> at_centre;
+  std::vector<Lane> lanes;
   for (int r = 0; r < options.restarts; ++r) {
-    for (std::size_t c = 0; c < cases.size(); ++c) {
-      which.push_back(c);
-      at_centre.push_back(r == 0 ? 1 : 0);
-    }
+    for (std::size_t c = 0; c < cases.size(); ++c) lanes.push_back({c, r});
   }
-  const std::size_t groups = (which.size() + kLanes - 1) / kLanes;
+  const std::size_t groups = (lanes.size() + kLanes - 1) / kLanes;
   std::atomic<std::size_t> next{0};
   std::atomic<bool> found{false};
   in_parallel(static_cast<int>(std::min(groups, static_cast<std::size_t>(options.threads))), [&](int) {
@@ -209,11 +230,8 @@ bool falsify(const Program& program, std::span<const Case> cases, const AttackOp
     for (std::size_t g = next++; g < groups && !found && may_continue(); g = next++) {
       std::mt19937_64 random(options.seed * 1'000'003 + g);
       const std::size_t begin = g * kLanes;
-      const std::size_t count = std::min<std::size_t>(kLanes, which.size() - begin);
-      if (group.run(std::span(which).subspan(begin, count), std::span(at_centre).subspan(begin, count), options, random,
-                    may_continue)) {
-        found = true;
-      }
+      const std::size_t count = std::min<std::size_t>(kLanes, lanes.size() - begin);
+      if (group.run(std::span(lanes).subspan(begin, count), options, random, may_continue)) found = true;
     }
   });
   return found;

@@ -17,8 +17,9 @@ struct AttackOptions {
   int threads = 1;
 };
 
-/// Projected gradient descent (Madry et al. 2018) on the largest goal of every case, all restarts of all cases in
-/// lanes; steps shrink from a quarter of the box. True when `try_point` accepted a point.
+/// Projected gradient descent (Madry et al. 2018) on the largest goal of every case, or, every other restart, on the
+/// sum of its goals after a few steps along a random direction of the outputs; all restarts of all cases in lanes;
+/// steps shrink from a quarter of the box. True when `try_point` accepted a point.
 bool falsify(const Program& program, std::span<const Case> cases, const AttackOptions& options,
              const TryPoint& try_point, const MayContinue& may_continue);
 

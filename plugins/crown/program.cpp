@@ -210,7 +210,8 @@ void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
   const std::vector<bool>& live = graph_->live(in);  // of all ReLUs that it has
   for (std::size_t k = 0; k < before.size(); ++k) {
     const auto element = static_cast<std::int32_t>(k);
-    if ((live[k] && !(before[k].high <= 0)) || split_of({in, element}) != 0) open.push_back(element);
+    if (!live[k]) continue;
+    if (!(before[k].high <= 0) || split_of({in, element}) != 0) open.push_back(element);
   }
   Value relu = make(own ? in : v, std::move(open));
   relu.relu = true;

@@ -142,9 +142,11 @@ class Builder {
     return true;
   }
 
-  /// Those of the last value, in the order of the inputs that they depend on: neighbours share what they reach.
+  /// Those of the last value, in the order of the inputs that they depend on: neighbours share what they reach. The
+  /// program lacks what only dead neurons depend on, so it says nothing about these.
   std::vector<std::size_t> unstable_side_by_side() const {
     std::vector<std::size_t> elements = abstract::unstable_elements(relaxation_.bounds(relaxation_.last()));
+    std::erase_if(elements, [&](std::size_t k) { return !graph_.live(relaxation_.last())[k]; });
     const std::vector<std::int32_t>& first = first_inputs_.back();
     std::ranges::stable_sort(elements, {}, [&](std::size_t k) { return first[k]; });
     return elements;
