@@ -34,7 +34,7 @@ ESPALIER_PLUGIN(plugin) {
   plugin.kind<Proof>();
   plugin.stage("property", verify_property)
       .doc("Decides one property like crown.verify; networks of few inputs by halving the box of inputs.")
-      .revision(4)
+      .revision(5)
       .uses_device()
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")
@@ -46,6 +46,11 @@ ESPALIER_PLUGIN(plugin) {
       .at_least(0)
       .param("memory_mib", &PropertyParams::memory_mib, kMemory)
       .at_least(1)
+      .execution()
+      .param("network_mib", &PropertyParams::network_mib,
+             "MiB that the network may take beside: of one that is expected to take more, nothing is begun and the "
+             "answer is `unknown`; 0: no limit")
+      .at_least(0)
       .execution()
       .param("keep_proof", &PropertyParams::keep_proof,
              "keep a proof of `robust` that tools/check-proof can check; it may take memory_mib again")
