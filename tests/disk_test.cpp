@@ -80,6 +80,17 @@ TEST_CASE("a full disk is told with the file, the reason and the next step, and 
   }
 }
 
+TEST_CASE("where no folder can be made, the next step is another one") {
+  RealDisk disk;
+  try {
+    disk.write_atomically("/proc/no-such-place/runs/x", "y");
+    FAIL("a folder was made in /proc");
+  } catch (const Error& e) {
+    CHECK(std::string(e.what()) == "cannot make the folder '/proc/no-such-place/runs': No such file or directory");
+    CHECK(e.hint() == "no file can be made in '/proc/no-such-place': choose another store with --store");
+  }
+}
+
 TEST_CASE("a folder that is a file is refused by name") {
   Folder folder;
   RealDisk disk;

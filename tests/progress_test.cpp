@@ -64,6 +64,19 @@ void tell(Observer& to, RunBench& bench) {
                    Failed{.message = "the loss is not finite", .hint = "lower the rate", .code = Code::numeric});
 }
 
+TEST_CASE("how many nodes run is a bound where what others give may be the same as before") {
+  RunBench bench(kPipeline);
+  CHECK(start_text({.plan = &bench.plan(), .hits = 1, .to_run = 3, .pending = 2}) ==
+        "demo: 4 nodes, 1 up to date, up to 3 to run\n");
+  CHECK(start_text({.plan = &bench.plan(), .hits = 3, .to_run = 1}) == "demo: 4 nodes, 3 up to date, 1 to run\n");
+  bench.run();
+  CHECK(bench.told.starts.at(0).to_run == 4);
+  CHECK(bench.told.starts.at(0).pending == 3);
+  bench.run();
+  CHECK(bench.told.starts.at(0).to_run == 2);
+  CHECK(bench.told.starts.at(0).pending == 1);
+}
+
 TEST_CASE("the summary names failures with hint, log and what they kept from running") {
   RunBench bench(kPipeline);
   RunReport report = run_with(bench, bench.told);
@@ -126,6 +139,15 @@ TEST_CASE("json: bytes that are no UTF-8 do not break a line") {
   ProgressJson observer(out);
   observer.warned("bad \xff byte");
   CHECK(parsed(out.str()).at(0)["text"].get<std::string>().starts_with("bad "));
+}
+
+TEST_CASE("plain and json say that the run was asked to stop") {
+  std::ostringstream out;
+  ProgressPlain(out, {}).stopping();
+  CHECK(out.str() == "interrupted: waiting for the running nodes to stop; interrupt again to leave at once\n");
+  out.str("");
+  ProgressJson(out).stopping();
+  CHECK(parsed(out.str()).at(0)["event"] == "stopping");
 }
 
 TEST_CASE("the event log is written in few appends and whole at the end; a full disk does not stop the run") {
@@ -226,6 +248,32 @@ TEST_CASE("tty: the moment is redrawn in place, failures stay, nothing of it is 
   CHECK(screen.rows[2] == "failed: fake.fail.bad: the loss is not finite");
   CHECK(screen.rows[3].starts_with("demo: "));
   CHECK(screen.rows.size() == 4);
+}
+
+TEST_CASE("tty: what an interruption says stays, whole, and no copy of the moment with it") {
+  RunBench bench(kPipeline);
+  const std::string message = "interrupted: waiting for the running nodes to stop; interrupt again to leave at once";
+  for (const int columns : {110, 80, 20}) {
+    CAPTURE(columns);
+    std::ostringstream out;
+    Screen screen(static_cast<std::size_t>(columns));
+    ProgressTty tty(out, {.columns = [&] { return columns; }});
+    tty.started({.plan = &bench.plan(), .to_run = 4, .node_seconds = std::vector<double>(4)});
+    tty.node_started(bench.node("good"));
+    tty.tick();
+    out << "^C";  // the terminal's, wherever the cursor is
+    tty.stopping();
+    tty.tick();
+    tty.tick();
+    screen.write(out.str());
+    std::string shown;
+    for (const std::string& row : screen.rows) shown += row;
+    const auto at = shown.find(message);
+    REQUIRE(at != std::string::npos);
+    CHECK(shown.find("[0/4] 1 running") == at + message.size());
+    CHECK(shown.find("[0/4]") == shown.rfind("[0/4]"));
+    CHECK_FALSE(mentions(shown, "^C"));
+  }
 }
 
 TEST_CASE("tty: a narrower window, long names, no columns at all") {

@@ -5,6 +5,7 @@
 
 #include <espalier/report.hpp>
 
+#include "core/machine.hpp"
 #include "support/run_bench.hpp"
 
 namespace espalier::run {
@@ -65,6 +66,25 @@ TEST_CASE("an html report gets graph and provenance in place of the marks; other
   CHECK(mentions(html, "<td>" + bench.outcome<Ran>("b").key.brief() + "</td>"));
   CHECK(mentions(html, "<td>writer 3</td>"));
   CHECK_FALSE(mentions(html, "unrelated"));  // it did not lead to this report
+}
+
+TEST_CASE("the machines that a report was made on stand above its nodes, with all that they had") {
+  RunBench bench("[fake.source.a]\n");
+  bench.add(writer_plugin(), {{"one", [](const ParamValues&, Context& ctx) {
+                                 ctx.out("report", page(std::string(Report::kProvenanceMark)));
+                               }}});
+  bench.surroundings.machine = {{"openblas", "0.3.21"}};
+  bench.run();
+  bench.set_text(kPipeline);
+  bench.surroundings.machine = {{"openblas", "0.3.29"}, {"cpu", "<avx2>"}};
+  bench.run();
+  CHECK(bench.report.hit == 1);
+  const auto paths = export_reports(bench.plan(), bench.report, bench.store, bench.disk, "r", "");
+  const std::string html = bench.disk.read(paths.at(0)).value();
+  CHECK(mentions(html, "<td>" + escaped_html(core::host_name()) + "</td><td>" + escaped_html(core::cpu_model()) +
+                           "</td><td>espalier " + std::string(core::kVersion) +
+                           "</td><td>cpu &lt;avx2&gt;, device cpu, openblas 0.3.21 and 0.3.29, threads 1</td>"
+                           "<td>3</td></tr>\n</table>\n<table class=\"provenance\">"));
 }
 
 TEST_CASE("a warm run exports the same, with the provenance of when it was made") {

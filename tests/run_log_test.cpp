@@ -33,6 +33,7 @@ RunRecord record_of(const std::string& id, const std::string& pipeline) {
           .keys = {{"a", digest_of("a").hex()}, {"b@net=net1", digest_of("b").hex()}},
           .node_seconds = {{"a", 0.1}, {"b@net=net1", 1.25}},
           .failures = {{"c", "loss is nan: \"bad\""}},
+          .skips = {{"e", "c"}},
           .reports = {"runs/" + id + "/reports/t.html"},
           .state = digest_of("state")};
 }
@@ -74,6 +75,7 @@ TEST_CASE("a run's record reads back as it was written") {
   CHECK(read->keys == written.keys);
   CHECK(read->node_seconds == written.node_seconds);
   CHECK(read->failures == written.failures);
+  CHECK(read->skips == written.skips);
   CHECK(read->reports == written.reports);
   CHECK(read->state == written.state);
   CHECK(bench.disk.stat(bench.log.folder(id) / "run.json"));
@@ -165,6 +167,7 @@ TEST_CASE("a run that was killed is known from its first record and its events")
     CHECK(read->skipped == 1);
     CHECK(read->node_seconds == std::map<std::string, double>{{"b", 0.5}});
     CHECK(read->failures == std::map<std::string, std::string>{{"d", "no"}});
+    CHECK(read->skips == std::map<std::string, std::string>{{"e", "d"}});
   }
   CHECK(bench.log.latest("quick")->id == record.id);
 

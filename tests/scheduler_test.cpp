@@ -5,10 +5,14 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/parallel_for.h>
 
+#include "run/observers.hpp"
 #include "support/run_bench.hpp"
 
 namespace espalier::run {
@@ -257,6 +261,71 @@ TEST_CASE("as many bodies run at once as there are tokens, each lane for itself,
   }
 }
 
+#ifndef __SANITIZE_THREAD__  // which does not see how TBB hands the parts of a loop to threads
+/// Four threads: the one of `outer`, two that hold on to parts of its loop, and one that makes two nodes ready at once.
+/// So the first thread, waiting for its loop, is the only one free to run the second of these.
+struct NestedLoop {
+  Gate all_inside;  ///< every part of the loop has a thread
+  Gate release;     ///< the parts may end
+  std::atomic<int> parts = 0;
+  std::atomic<int> begun = 0;
+  std::atomic<bool> in_time = true;
+  std::atomic<std::thread::id> thread_of_outer;
+  std::atomic<bool> intruded = false;
+
+  void outer() {
+    thread_of_outer = std::this_thread::get_id();
+    tbb::parallel_for(
+        tbb::blocked_range<int>(0, 3, 1),
+        [this](const tbb::blocked_range<int>&) {
+          if (++parts == 3) all_inside.open();
+          const bool is_first = std::this_thread::get_id() == thread_of_outer;
+          if (!all_inside.wait() || (!is_first && !release.wait())) in_time = false;
+        },
+        tbb::simple_partitioner());
+    thread_of_outer = std::thread::id();
+  }
+
+  /// Whichever of the two comes first gives the other time to begin where it must not.
+  void one_of_two() {
+    if (std::this_thread::get_id() == thread_of_outer) intruded = true;
+    if (++begun == 2) release.open();
+    for (int i = 0; i < 300 && begun < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    release.open();
+  }
+};
+
+TEST_CASE("a body that waits for a loop of its own picks up no other node's body meanwhile") {
+  RunBench bench(R"(
+[lab.work.outer]
+id = 1
+[lab.work.maker]
+id = 2
+[lab.work.one]
+id = 3
+in = ["maker"]
+[lab.other.two]
+id = 4
+in = ["maker"]
+)");
+  bench.tokens(2);
+  bench.lanes.by_name["gpu"] = {.name = "gpu", .tokens = 1, .devices = {"cuda:0"}};
+  NestedLoop loop;
+  const Body body = [&](const ParamValues& params, Context& ctx) {
+    const auto id = id_of(params);
+    if (id == 1) loop.outer();
+    if (id == 2 && !loop.all_inside.wait()) loop.in_time = false;
+    if (id > 2) loop.one_of_two();
+    ctx.out("out", Num::with(static_cast<double>(id)));
+  };
+  bench.add(lab_plugin(), {{"work", body}, {"other", body}});
+  bench.run();
+  CHECK(loop.in_time);
+  CHECK_FALSE(loop.intruded);
+  CHECK(bench.report.ran == 4);
+}
+#endif
+
 TEST_CASE("a token's threads and device reach the stage") {
   RunBench bench("[lab.other.x]\n");
   bench.lanes.by_name["gpu"] = {.name = "gpu", .tokens = 1, .threads = 3, .devices = {"cuda:0"}};
@@ -318,6 +387,36 @@ in = ["running"]
     CHECK(bench.report.stopped == 2);
     CHECK(bench.told.ran.empty());
   }
+}
+
+TEST_CASE("observers hear once, while nodes run, that the run was asked to stop") {
+  struct Listener final : Observer {
+    void stopping() override {
+      ++times;
+      told.open();
+    }
+    void tick() override { ++ticks; }
+    Gate told;
+    int times = 0;
+    std::atomic<int> ticks = 0;
+  } listener;
+  RunBench bench("[lab.work.only]\n");
+  bool in_time = false;
+  bench.add(lab_plugin(), {{"work", [&](const ParamValues&, Context& ctx) {
+                              bench.stop.request_stop();
+                              in_time = listener.told.wait();
+                              for (const int seen = listener.ticks; listener.ticks < seen + 2;) {
+                                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                              }
+                              ctx.check_stop();
+                            }}});
+  MultiObserver all;  // what the program puts between
+  all.add(listener);
+  const RunReport report = execute(bench.plan(), bench.registry, bench.store, bench.surroundings, bench.lanes,
+                                   bench.options, bench.resolve(), all, bench.stop.get_token());
+  CHECK(in_time);
+  CHECK(listener.times == 1);
+  CHECK(report.interrupted);
 }
 
 TEST_CASE("a stop that comes when everything is done interrupts nothing") {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether what a stage was given belongs together, asked by every stage with the same words.
+#include <vector>
+
 #include <fmt/format.h>
 
 #include <espalier/error.hpp>
@@ -18,10 +20,23 @@ void require_class(std::size_t row, std::string_view what, std::int64_t value, s
               kOtherInstances);
 }
 
+Shape without_ones(Shape shape) {
+  std::erase(shape, 1);
+  return shape;
+}
+
+/// Where one of both is a vector, its elements are the other's in their order; [32, 32, 3] is no [3, 32, 32].
+bool takes(const Shape& input, const Shape& point) {
+  if (element_count(input) != element_count(point)) return false;
+  const Shape taken = without_ones(input);
+  const Shape given = without_ones(point);
+  return taken.size() <= 1 || given.size() <= 1 || taken == given;
+}
+
 }  // namespace
 
 void require_fit(const Network& network, const Dataset& dataset) {
-  if (element_count(network.input_shape()) != element_count(dataset.image_shape())) {
+  if (!takes(network.input_shape(), dataset.image_shape())) {
     throw Error(Code::request,
                 fmt::format("the network takes {}, the images of '{}' are {}", to_text(network.input_shape()),
                             dataset.name, to_text(dataset.image_shape())),
@@ -40,7 +55,7 @@ void require_fit(const Network& network, const Instances& instances) {
   if (instances.rows.empty()) return;
   const Shape& centres = instances.centres.shape();
   const Shape of_one(centres.begin() + 1, centres.end());
-  if (of_one != network.input_shape()) {
+  if (!takes(network.input_shape(), of_one)) {
     throw Error(Code::request,
                 fmt::format("the network takes {}, the instances' centres are {}", to_text(network.input_shape()),
                             to_text(of_one)),

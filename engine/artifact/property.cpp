@@ -42,7 +42,7 @@ void require_constraint(const OutputConstraint& constraint, std::size_t at_case,
       throw Error(Code::internal,
                   fmt::format("a constraint in case {} of the property names output {} twice", at_case, term.output));
     }
-    if (!std::isfinite(term.factor)) {
+    if (term.factor != 0 && !std::isnormal(term.factor)) {
       throw Error(Code::numeric, fmt::format("a factor of output {} in case {} of the property is {}", term.output,
                                              at_case, term.factor));
     }

@@ -29,12 +29,13 @@ void require_answers(const Verdicts& verdicts, const Instances& instances) {
   }
 }
 
-void require_shape(std::string_view what, const Tensor& points, const Network& network, DType widest = DType::f32) {
+void require_witnesses(const Verdicts& verdicts, const Network& network) {
+  const Tensor& points = verdicts.witnesses;
   if (points.dim(0) == 0) return;
   const Shape shape(points.shape().begin() + 1, points.shape().end());
-  const bool fits = points.dtype() == DType::f32 || points.dtype() == widest;
-  if (fits && shape == network.input_shape()) return;
-  throw Error(Code::internal, fmt::format("{} are {} {}, but the network takes inputs of shape {}", what,
+  const bool are_real = points.dtype() == DType::f32 || points.dtype() == DType::f64;
+  if (are_real && shape == network.input_shape()) return;
+  throw Error(Code::internal, fmt::format("witnesses are {} {}, but the network takes inputs of shape {}",
                                           to_text(points.dtype()), to_text(shape), to_text(network.input_shape())));
 }
 
@@ -79,8 +80,7 @@ Verdicts with_replayed(Verdicts verdicts, Show show) {
 Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Instances& instances) {
   require_answers(verdicts, instances);
   artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, verdicts.rows.size(), DType::f64);
-  require_shape("witnesses", verdicts.witnesses, network, DType::f64);
-  require_shape("centres", instances.centres, network);
+  require_witnesses(verdicts, network);
   return with_replayed(std::move(verdicts), [&](const Tensor& witness, std::size_t row, const Verdicts::Row& verdict) {
     return replay(network, witness.to_doubles(), instances, row, verdict.epsilon);
   });
@@ -92,7 +92,7 @@ Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const
                 fmt::format("'{}' gave {} verdicts on one property", verdicts.solver, verdicts.rows.size()));
   }
   artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, 1, DType::f64);
-  require_shape("witnesses", verdicts.witnesses, network, DType::f64);
+  require_witnesses(verdicts, network);
   Replay shown;
   const auto show = [&](const Tensor& witness, std::size_t, const Verdicts::Row&) {
     return shown = replay(network, witness.to_doubles(), property);

@@ -22,6 +22,7 @@ class Layout {
   core::Path index() const { return actions_ + "/index"; }
   /// Damaged objects that were moved aside, for whoever wants to know what happened to them.
   core::Path damaged() const { return objects_ + "/damaged"; }
+  core::Path damaged(const Digest& content) const { return damaged() / (content.hex() + ".h5"); }
   core::Path object(const Digest& content) const { return file(objects_, content, ".h5"); }
   core::Path action(const Digest& key) const { return file(actions_, key, ".json"); }
 

@@ -80,6 +80,7 @@ Json to_json(const RunRecord& r) {
           {"keys", r.keys},
           {"node_seconds", r.node_seconds},
           {"failures", r.failures},
+          {"skips", r.skips},
           {"reports", r.reports},
           {"state", r.state.hex()}};
 }
@@ -105,6 +106,7 @@ RunRecord record_in(const Json& json) {
           .keys = json.at("keys"),
           .node_seconds = json.at("node_seconds"),
           .failures = json.at("failures"),
+          .skips = json.value("skips", std::map<std::string, std::string>()),  // older records have none
           .reports = json.at("reports"),
           .state = digest_in(json.at("state"))};
 }
@@ -117,6 +119,7 @@ void note_event(const Json& event, RunRecord& record) {
   if (outcome == "hit" || outcome == "ran") record.keys[node] = event.at("key");
   if (outcome == "ran") record.node_seconds[node] = event.at("seconds");
   if (outcome == "failed") record.failures[node] = event.at("message");
+  if (outcome == "skipped") record.skips[node] = event.at("because");
   record.hit += outcome == "hit" ? 1 : 0;
   record.ran += outcome == "ran" ? 1 : 0;
   record.failed += outcome == "failed" ? 1 : 0;

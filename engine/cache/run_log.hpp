@@ -31,6 +31,7 @@ struct RunRecord {
   std::map<std::string, std::string> keys;      ///< node name -> hex key, for every node whose key became known
   std::map<std::string, double> node_seconds;   ///< nodes that ran: their time, for the next run's estimate
   std::map<std::string, std::string> failures;  ///< node -> message
+  std::map<std::string, std::string> skips{};   ///< node -> the node whose failure kept it from running
   std::vector<std::string> reports;             ///< paths relative to the store
   Digest state;  ///< over all (node, key): two runs with equal state hold the same results under the same names
 };

@@ -101,7 +101,7 @@ void Store::State::discard(const Digest& content) {
   const core::Path path = layout.object(content);
   try {
     if (const auto bytes = disk.read(path)) {
-      disk.write_atomically(layout.damaged() / path.filename(), *bytes);
+      disk.write_atomically(layout.damaged(content), *bytes);
     }
   } catch (const Error& error) {
     if (error.code() != Code::io) throw;  // a copy for the curious is not worth a failure
@@ -215,6 +215,11 @@ Store::~Store() = default;
 
 const core::Path& Store::root() const {
   return state_->layout.root();
+}
+
+std::optional<core::Path> Store::damaged_copy(const Digest& content) const {
+  const core::Path path = state_->layout.damaged(content);
+  return state_->disk.stat(path) ? std::optional(path) : std::nullopt;
 }
 
 core::Path Store::object_path(const Digest& content) const {

@@ -65,7 +65,7 @@ class ESPALIER_API Store {
 
   struct Problem {
     core::Path file;
-    std::string text;
+    std::string text;  ///< names the file
   };
   /// What lookups found damaged since this was asked last.
   std::vector<Problem> take_found_damaged();
@@ -80,6 +80,8 @@ class ESPALIER_API Store {
   ArtifactPtr load(const Digest& content, const std::string& kind);
   /// Moves a damaged object aside so that its producer runs again.
   void discard(const Digest& content);
+  /// Where that is now; nothing when it never was damaged, or was cleaned away.
+  std::optional<core::Path> damaged_copy(const Digest& content) const;
   core::Path object_path(const Digest& content) const;
 
   /// Writes the index if something was added. Called at the end of a run; failure is not an error.

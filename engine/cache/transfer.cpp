@@ -2,6 +2,8 @@
 // From one store to another: what a machine without a shared disk made, what is sent to somebody else.
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <espalier/error.hpp>
 
 #include "cache/action_file.hpp"
@@ -40,7 +42,8 @@ Store::Copied Store::take_from(Store& other, const std::set<Digest>& keys) {
     }
     const std::optional<Action> action = other.action(key);
     if (!action) {
-      copied.problems.push_back({other.state_->layout.action(key), "there is no whole record of this result"});
+      const core::Path path = other.state_->layout.action(key);
+      copied.problems.push_back({path, fmt::format("'{}' is not a whole record of a result", path.string())});
       other.forget(key);
       continue;
     }

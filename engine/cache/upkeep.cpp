@@ -121,7 +121,8 @@ void Store::forget_unrecorded(const std::set<Digest>& recorded, Summary& out) {
     if (recorded.contains(key) || action(key)) continue;  // the latter: another process has just made it
     const core::Path path = state_->layout.action(key);
     if (lookup(key) && !state_->disk.stat(path)) {
-      out.problems.push_back({path, "the record of this result is gone; the node runs again"});
+      out.problems.push_back(
+          {path, fmt::format("'{}', the record of a result, is gone; the node runs again", path.string())});
     }
     state_->forget(key);
   }
@@ -147,14 +148,16 @@ Store::Summary Store::verify() {
     out.actions += 1;
     out.bytes += size_of(state_->disk, path);
     if (!action) {
-      out.problems.push_back({path, "it is not a whole record of a result; the node runs again"});
+      out.problems.push_back(
+          {path, fmt::format("'{}' is not a whole record of a result; the node runs again", path.string())});
       return;
     }
     recorded.insert(action->key);
     for (const OutputRef& output : action->outputs) {
       if (damaged.contains(output.content) || state_->disk.stat(layout.object(output.content))) continue;
-      out.problems.push_back({path, fmt::format("output '{}' {} of '{}' is not there; the node runs again", output.port,
-                                                output.content.brief(), action->ingredients.stage)});
+      out.problems.push_back(
+          {path, fmt::format("'{}': output '{}' {} of '{}' is not there; the node runs again", path.string(),
+                             output.port, output.content.brief(), action->ingredients.stage)});
     }
   });
   forget_unrecorded(recorded, out);

@@ -29,8 +29,8 @@ function(espalier_add_plugin name)
   target_link_options(${target} PRIVATE LINKER:-z,defs) # a forgotten source is an error here and not when the plugin is loaded
   if(arg_TORCH)
     if(NOT TARGET espalier::torch)
-      message(FATAL_ERROR "espalier_add_plugin(${name} TORCH): this espalier has no LibTorch bridge, or LibTorch is not found; "
-                          "install LibTorch or set Torch_DIR")
+      message(FATAL_ERROR "espalier_add_plugin(${name} TORCH): there is no LibTorch bridge; write find_package(espalier "
+                          "COMPONENTS torch), and install LibTorch or set Torch_DIR")
     endif()
     target_compile_definitions(${target} PRIVATE ESPALIER_USES_TORCH)
     target_link_libraries(${target} PRIVATE espalier::torch)

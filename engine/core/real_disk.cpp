@@ -25,6 +25,8 @@ std::string next_step(int error, const Path& path) {
     case EACCES:
     case EPERM:
       return fmt::format("check the permissions of '{}' or choose another store with --store", folder);
+    case ENOENT:
+      return fmt::format("no file can be made in '{}': choose another store with --store", folder);
     case EROFS:
       return "the file system is mounted read-only: choose another store with --store";
     case EFBIG:

@@ -49,6 +49,7 @@ struct OnlyAxis {
 struct Draft {
   const Section* section = nullptr;
   const StageSpec* stage = nullptr;  ///< null when there is no such stage
+  bool like_found = true;            ///< false when it is `like` nothing that is there
   std::vector<const Item*> entries;  ///< its own and those it is `like`
   ParamValues params;                ///< defaults, and what is the same for all
   std::vector<ParamSetting> settings;

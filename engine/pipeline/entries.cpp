@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "core/text.hpp"
 #include "pipeline/draft.hpp"
 #include "pipeline/parameters.hpp"
 #include "pipeline/wording.hpp"
@@ -65,8 +67,10 @@ class EntryReader {
     for (const PortSpec& p : stage_.inputs) keys.push_back(p.name);
     for (const ParamSpec& p : stage_.params) keys.push_back(p.name);
     Diagnostic& d = bench_.fault(draft_, item.key_span, fmt::format("{} has no parameter '{}'", stage_name_, item.key));
-    d.hint = suggestion(item.key, keys);
-    if (d.hint.empty()) d.hint = fmt::format("'espalier list {}' shows its inputs and parameters", stage_name_);
+    const auto meant = core::closest(item.key, keys);
+    d.hint = meant ? fmt::format("did you mean '{}'?", *meant)
+                   : fmt::format("'espalier list {}' shows its inputs and parameters", stage_name_);
+    if (meant) meant_.insert(*meant);
   }
 
   bool read_reserved(const Item& item) {
@@ -181,9 +185,12 @@ class EntryReader {
     draft_.shards_written = &item.key_span;
   }
 
+  /// What is missing, but for what follows from a mistake that is told already: a `like` of nothing, a misspelled name.
   void require_all() {
+    if (!draft_.like_found) return;
     const auto is_written = [&](const std::string& name) {
-      return std::ranges::any_of(draft_.entries, [&](const Item* i) { return i->key == name; });
+      return meant_.contains(name) ||
+             std::ranges::any_of(draft_.entries, [&](const Item* i) { return i->key == name; });
     };
     const Span& header = draft_.section->header;
     for (const PortSpec& port : stage_.inputs) {
@@ -217,6 +224,7 @@ class EntryReader {
   Draft& draft_;
   const StageSpec& stage_;
   const std::string stage_name_;
+  std::set<std::string> meant_;  ///< what misspelled names probably are
 };
 
 ParamValues defaults_of(const StageSpec& stage, const std::filesystem::path& folder) {

@@ -99,6 +99,7 @@ std::optional<int> like_target(Workbench& bench, Draft& draft) {
   const Item* like = like_of(draft);
   if (like == nullptr) return std::nullopt;
   const auto* name = std::get_if<std::string>(&like->value.data);
+  draft.like_found = name != nullptr && bench.section_named(*name);
   if (name == nullptr) {
     bench.fault(draft, like->value.span,
                 fmt::format("'like' wants the name of a node, got {}", described(like->value)));

@@ -7,8 +7,9 @@
 #include <optional>
 #include <utility>
 
-#include <fmt/format.h>
 #include <toml++/toml.h>
+
+#include "pipeline/toml_mistakes.hpp"
 
 namespace espalier::pipeline {
 namespace {
@@ -27,6 +28,9 @@ class Lines {
   std::size_t start(int line) const {
     return line > count() ? text_.size() : starts_[static_cast<std::size_t>(line - 1)];
   }
+  int line_of(std::size_t at) const {
+    return static_cast<int>(std::ranges::upper_bound(starts_, at) - starts_.begin());
+  }
   std::string_view line(int number) const { return text_.substr(start(number), start(number + 1) - start(number)); }
   std::string_view trimmed(int number) const {
     const std::string_view text = line(number);
@@ -37,8 +41,11 @@ class Lines {
   bool is_header(int number) const {
     const std::string_view text = trimmed(number);
     if (!text.starts_with('[')) return false;
-    const auto name = text.find_first_not_of("[ \t");
-    return name != std::string_view::npos && (std::isalpha(static_cast<unsigned char>(text[name])) != 0);
+    const auto begin = std::min(text.size(), text.find_first_not_of("[ \t"));
+    const auto end = std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(begin), text.end(),
+                                      [](unsigned char c) { return std::isalpha(c) != 0; });
+    const std::string_view word(text.substr(begin, static_cast<std::size_t>(end - text.begin()) - begin));
+    return !word.empty() && word != "true" && word != "false" && word != "inf" && word != "nan";
   }
 
  private:
@@ -122,34 +129,34 @@ class Converter {
   Diagnostics& findings_;
 };
 
-/// What a line defines, up to its '=' or ']'.
-std::string_view defined_in(std::string_view line) {
-  const std::string_view text = line.substr(0, line.find_first_of("=]"));
-  return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+/// In characters, as toml++ counts, from 1.
+Span span_of(const std::string& file, const Lines& lines, std::string_view text, const TomlMistake& mistake) {
+  const int line = lines.line_of(mistake.at);
+  const auto characters = [&](std::size_t begin, std::size_t length) {
+    const std::string_view part = text.substr(begin, length);
+    return static_cast<int>(std::ranges::count_if(part, [](char c) { return (c & 0xC0) != 0x80; }));
+  };
+  const std::size_t begin = lines.start(line);
+  return {file, line, characters(begin, mistake.at - begin) + 1, characters(mistake.at, mistake.length)};
 }
 
-/// The line above that defines the same, in the same section if it is no header. toml++ does not tell.
-std::optional<int> first_definition(const Lines& lines, int line) {
-  const std::string_view wanted = defined_in(lines.trimmed(line));
-  for (int above = line - 1; above > 0 && !wanted.empty(); --above) {
-    if (defined_in(lines.trimmed(above)) == wanted) return above;
-    if (!lines.is_header(line) && lines.is_header(above)) break;
-  }
-  return std::nullopt;
+/// What is wrong in plain words, when it is one of the commonest mistakes and not after the place where toml++ gave up.
+std::optional<TomlMistake> plain_mistake(const Lines& lines, std::string_view text, const toml::parse_error& error) {
+  auto mistake = first_mistake(text);
+  if (mistake && lines.line_of(mistake->at) > static_cast<int>(error.source().begin.line)) mistake.reset();
+  return mistake;
 }
 
-void report(const std::string& file, const Lines& lines, const toml::parse_error& error, Diagnostics& findings) {
+/// What toml++ says.
+Diagnostic& report(const std::string& file, const toml::parse_error& error, Diagnostics& findings) {
   std::string text(error.description());
   if (text.starts_with("Error while parsing ")) {
     if (const auto colon = text.find(": "); colon != std::string::npos) text.erase(0, colon + 2);
   }
   text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   const auto place = error.source().begin;
-  const int line = std::max(1, static_cast<int>(place.line));
-  Diagnostic& d =
-      findings.error({file, line, std::max(1, static_cast<int>(place.column)), 1}, "not valid TOML: " + text);
-  if (text.find("redefine") == std::string::npos) return;
-  if (const auto first = first_definition(lines, line)) d.hint = fmt::format("the first is in line {}", *first);
+  const Span span{file, std::max(1, static_cast<int>(place.line)), std::max(1, static_cast<int>(place.column)), 1};
+  return findings.error(span, "not valid TOML: " + text);
 }
 
 /// A run of lines, [first, last).
@@ -193,11 +200,13 @@ TomlText read_toml(const std::string& file, std::string_view text, Diagnostics& 
       const toml::table root = toml::parse(errors == 0 ? text : std::string_view(rest));
       return {Converter(file, text, findings).convert(root, false), errors == 0};
     } catch (const toml::parse_error& error) {
-      const int line = static_cast<int>(error.source().begin.line);
-      if (errors > 0 && is_echo(lines, cut, line)) break;
-      report(file, lines, error, findings);
       if (errors == 0) rest = text;
-      cut = section_around(lines, line);
+      const auto mistake = plain_mistake(lines, rest, error);
+      if (errors > 0 && !mistake && is_echo(lines, cut, static_cast<int>(error.source().begin.line))) break;
+      Diagnostic& d =
+          mistake ? findings.error(span_of(file, lines, rest, *mistake), mistake->text) : report(file, error, findings);
+      if (mistake) d.hint = mistake->hint;
+      cut = section_around(lines, d.span.line);
       blank(lines, cut, rest);
     }
   }

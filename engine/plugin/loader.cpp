@@ -222,7 +222,7 @@ SearchPath search_path(const std::vector<std::string>& from_command_line) {
 }
 
 fs::path package_folder() {
-  return engine_library().parent_path() / "cmake" / "espalier";
+  return (engine_library().parent_path() / "cmake" / "espalier").lexically_normal();
 }
 
 std::vector<Refused> load_plugins(const SearchPath& path, Registry& registry) {

@@ -27,8 +27,8 @@ struct File {
 constexpr File kBuildFile{"CMakeLists.txt", R"(cmake_minimum_required(VERSION 3.25)
 project(@NAME@ LANGUAGES CXX)
 
-find_package(espalier @VERSION@ REQUIRED)
-espalier_add_plugin(@NAME@ SOURCES @NAME@.cpp) # TORCH if it uses LibTorch
+find_package(espalier @VERSION@ REQUIRED) # COMPONENTS torch if it uses LibTorch,
+espalier_add_plugin(@NAME@ SOURCES @NAME@.cpp) # and here TORCH
 
 enable_testing()
 set(where --store ${CMAKE_BINARY_DIR}/store --plugin-path $<TARGET_FILE:espalier_plugin_@NAME@>)

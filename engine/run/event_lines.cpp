@@ -59,6 +59,7 @@ void EventLines::started(const RunStart& start) {
   event["nodes"] = plan_->nodes().size();
   event["hit"] = start.hits;
   event["to_run"] = start.to_run;
+  event["pending"] = start.pending;
   event["expected_seconds"] = start.expected_seconds;
   write(line_of(event));
 }
@@ -95,6 +96,10 @@ void EventLines::warned(std::string_view text) {
   Json event = event_at("warning", begin_);
   event["text"] = text;
   write(line_of(event));
+}
+
+void EventLines::stopping() {
+  write(line_of(event_at("stopping", begin_)));
 }
 
 void EventLines::finished(const RunReport& report) {

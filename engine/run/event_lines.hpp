@@ -17,6 +17,7 @@ class ESPALIER_API EventLines : public Observer {
   void node_logged(int node, std::string_view line) override;
   void node_finished(int node, const Outcome& outcome) override;
   void warned(std::string_view text) override;
+  void stopping() override;
   void finished(const RunReport& report) override;
 
  protected:

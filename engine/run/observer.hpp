@@ -40,6 +40,7 @@ struct RunStart {
   const pipeline::Plan* plan = nullptr;
   int hits = 0;                        ///< nodes known to be up to date before anything runs
   int to_run = 0;                      ///< the rest: will run, or depends on what will run
+  int pending = 0;                     ///< of these: what may turn out to be up to date, once what it depends on ran
   double expected_seconds = 0;         ///< of the whole run, from earlier runs; 0 when nothing is known
   std::vector<double> node_seconds{};  ///< per node, expected; 0 for hits and what is not known
 };
@@ -55,6 +56,8 @@ class ESPALIER_API Observer {
   /// Once for each node of RunStart::to_run; nodes that were skipped or never reached had no `node_started`.
   virtual void node_finished(int /*node*/, const Outcome&) {}
   virtual void warned(std::string_view /*text*/) {}
+  /// Once, soon after the run was asked to stop while nodes ran.
+  virtual void stopping() {}
   /// About ten times a second while nodes run: the time to redraw a clock or to flush a buffer.
   virtual void tick() {}
   virtual void finished(const RunReport&) {}

@@ -2,6 +2,7 @@
 #include "run/observers.hpp"
 
 #include <condition_variable>
+#include <utility>
 
 namespace espalier::run {
 namespace {
@@ -28,6 +29,9 @@ void MultiObserver::node_finished(int node, const Outcome& outcome) {
 void MultiObserver::warned(std::string_view text) {
   for (Observer* o : observers_) o->warned(text);
 }
+void MultiObserver::stopping() {
+  for (Observer* o : observers_) o->stopping();
+}
 void MultiObserver::tick() {
   for (Observer* o : observers_) o->tick();
 }
@@ -35,14 +39,17 @@ void MultiObserver::finished(const RunReport& report) {
   for (Observer* o : observers_) o->finished(report);
 }
 
-void SerialObserver::start_ticking() {
-  ticker_ = std::jthread([this](const std::stop_token& stop) {
+void SerialObserver::start_ticking(std::stop_token stop) {
+  ticker_ = std::jthread([this, stop = std::move(stop)](const std::stop_token& end) {
     std::mutex own;
     std::condition_variable_any wake;
     std::unique_lock hold(own);
-    while (!stop.stop_requested()) {
-      wake.wait_for(hold, stop, kTick, [] { return false; });
-      if (!stop.stop_requested()) tick();
+    bool said = false;
+    while (!end.stop_requested()) {
+      wake.wait_for(hold, end, kTick, [] { return false; });
+      if (end.stop_requested()) return;
+      if (stop.stop_requested() && !std::exchange(said, true)) stopping();
+      tick();
     }
   });
 }
@@ -73,6 +80,10 @@ void SerialObserver::node_finished(int node, const Outcome& outcome) {
 void SerialObserver::warned(std::string_view text) {
   const std::scoped_lock hold(mutex_);
   inner_.warned(text);
+}
+void SerialObserver::stopping() {
+  const std::scoped_lock hold(mutex_);
+  inner_.stopping();
 }
 void SerialObserver::tick() {
   const std::scoped_lock hold(mutex_);

@@ -23,6 +23,7 @@ class ESPALIER_API MultiObserver final : public Observer {
   void node_logged(int node, std::string_view line) override;
   void node_finished(int node, const Outcome& outcome) override;
   void warned(std::string_view text) override;
+  void stopping() override;
   void tick() override;
   void finished(const RunReport& report) override;
 
@@ -30,13 +31,14 @@ class ESPALIER_API MultiObserver final : public Observer {
   std::vector<Observer*> observers_;
 };
 
-/// The one lock: passes everything on, one call at a time, and ticks while it lives. [any thread]
+/// The one lock: passes everything on, one call at a time. [any thread]
 class SerialObserver final : public Observer {
  public:
   explicit SerialObserver(Observer& inner) : inner_(inner) {}
 
-  /// From now on `tick` is called ten times a second, until the end of life.
-  void start_ticking();
+  /// From now on `tick` is called ten times a second, and `stopping` when it is seen that `stop` was requested: not by
+  /// who requested it, for a thread that handles signals must never wait for an observer.
+  void start_ticking(std::stop_token stop);
   void stop_ticking();
 
   void started(const RunStart& start) override;
@@ -45,6 +47,7 @@ class SerialObserver final : public Observer {
   void node_logged(int node, std::string_view line) override;
   void node_finished(int node, const Outcome& outcome) override;
   void warned(std::string_view text) override;
+  void stopping() override;
   void tick() override;
   void finished(const RunReport& report) override;
 

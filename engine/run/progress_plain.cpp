@@ -40,6 +40,10 @@ void ProgressPlain::warned(std::string_view text) {
   out_ << "warning: " << text << '\n' << std::flush;
 }
 
+void ProgressPlain::stopping() {
+  out_ << "interrupted: " << kStopping << '\n' << std::flush;
+}
+
 void ProgressPlain::finished(const RunReport& report) {
   out_ << summary_text(*plan_, report, log_folder_) << std::flush;
 }

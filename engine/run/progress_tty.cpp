@@ -16,6 +16,9 @@ namespace espalier::run {
 namespace {
 
 constexpr std::size_t kRunningLines = 6;
+/// Room at the end of a line for the ^C of a terminal: a line that it wraps would not go with the next redraw. And a
+/// full line would wrap on some terminals.
+constexpr int kEcho = 3;
 constexpr std::string_view kRed = "\x1b[31m";
 constexpr std::string_view kYellow = "\x1b[33m";
 constexpr std::string_view kPlain = "\x1b[0m";
@@ -105,6 +108,10 @@ void ProgressTty::warned(std::string_view text) {
   say(kYellow, "warning", text);
 }
 
+void ProgressTty::stopping() {
+  say(kYellow, "interrupted", kStopping);
+}
+
 void ProgressTty::tick() {
   erase();
   draw();
@@ -145,7 +152,7 @@ void ProgressTty::draw() {
     if (lines.size() > kRunningLines) break;
     lines.push_back(running_line(node, running));
   }
-  const int columns = std::max(2, setting_.columns()) - 1;  // a full line would wrap on some terminals
+  const int columns = setting_.columns() - kEcho;
   for (const std::string& line : lines) {
     const std::string shown = cropped(line, columns);
     out_ << (drawn_.empty() ? "" : "\n") << shown;

@@ -35,6 +35,7 @@ class ESPALIER_API ProgressTty final : public Observer {
   void node_progress(int node, double done, double total) override;
   void node_finished(int node, const Outcome& outcome) override;
   void warned(std::string_view text) override;
+  void stopping() override;
   void tick() override;
   void finished(const RunReport& report) override;
 

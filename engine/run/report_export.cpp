@@ -2,8 +2,13 @@
 #include "run/report_export.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <espalier/report.hpp>
 
@@ -33,12 +38,54 @@ std::string row_of(const std::vector<std::string>& cells, std::string_view tag) 
   return row + "</tr>\n";
 }
 
-std::string provenance_row(const pipeline::PlanNode& node, const Digest& key, cache::Store& store) {
-  const auto action = store.action(key);
+/// Where the nodes of a report were made: host, CPU and engine, and what they found there. Not every node records all
+/// of it: only those that use LibTorch tell its version.
+class Machines {
+ public:
+  void add(const cache::Provenance& made) {
+    Machine& machine = machines_[{made.host, made.cpu, made.engine}];
+    ++machine.nodes;
+    for (const auto& [name, version] : made.versions) machine.versions[name].insert(version);
+  }
+
+  std::string html() const {
+    std::string html =
+        "<table class=\"machines\">\n" + row_of({"host", "CPU", "engine", "versions and settings", "nodes"}, "th");
+    for (const auto& [who, machine] : machines_) {
+      const auto& [host, cpu, engine] = who;
+      html += row_of({host, cpu, engine, machine.text(), std::to_string(machine.nodes)}, "td");
+    }
+    return html + "</table>\n";
+  }
+
+ private:
+  struct Machine {
+    int nodes = 0;
+    std::map<std::string, std::set<std::string>> versions;
+
+    std::string text() const {
+      std::string text;
+      for (const auto& [name, values] : versions) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, fmt::join(values, " and "));
+      }
+      return text;
+    }
+  };
+  std::map<std::tuple<std::string, std::string, std::string>, Machine> machines_;
+};
+
+/// "train 0.1.0 5506b450": of one version there are many builds, unless it is compiled into the engine.
+std::string build_of(const cache::Provenance& made) {
+  constexpr std::size_t kBrief = 8;
+  return made.plugin_digest.empty() ? made.plugin : made.plugin + " " + made.plugin_digest.substr(0, kBrief);
+}
+
+std::string provenance_row(const pipeline::PlanNode& node, const Digest& key,
+                           const std::optional<cache::Action>& action) {
   if (!action) return row_of({node.name, node.stage->qualified(), "", "", "", key.brief(), ""}, "td");
   const cache::Provenance& made = action->provenance;
   return row_of({node.name, action->ingredients.stage, core::duration_text(made.seconds), made.host, made.finished,
-                 key.brief(), made.plugin},
+                 key.brief(), build_of(made)},
                 "td");
 }
 
@@ -121,13 +168,17 @@ class Exporter {
 }  // namespace
 
 std::string provenance_html(const pipeline::Plan& plan, const RunReport& run, cache::Store& store, int node) {
+  Machines machines;
   std::string html =
       "<table class=\"provenance\">\n" + row_of({"node", "stage", "time", "host", "finished", "key", "plugin"}, "th");
   for (const int i : lineage(plan, node)) {
     const auto& key = run.keys[static_cast<std::size_t>(i)];
-    if (key) html += provenance_row(plan.nodes()[static_cast<std::size_t>(i)], *key, store);
+    if (!key) continue;
+    const auto action = store.action(*key);
+    if (action) machines.add(action->provenance);
+    html += provenance_row(plan.nodes()[static_cast<std::size_t>(i)], *key, action);
   }
-  return html + "</table>\n";
+  return machines.html() + html + "</table>\n";
 }
 
 std::vector<core::Path> export_reports(const pipeline::Plan& plan, const RunReport& run, cache::Store& store,

@@ -49,8 +49,9 @@ std::string counts_text(const RunReport& report) {
 }  // namespace
 
 std::string start_text(const RunStart& start) {
-  std::string text = fmt::format("{}: {}, {} up to date, {} to run", start.plan->name(),
-                                 count_of(start.hits + start.to_run, "node"), start.hits, start.to_run);
+  std::string text =
+      fmt::format("{}: {}, {} up to date, {}{} to run", start.plan->name(), count_of(start.hits + start.to_run, "node"),
+                  start.hits, start.pending > 0 ? "up to " : "", start.to_run);
   if (start.expected_seconds > 0) text += fmt::format(" (about {})", core::duration_text(start.expected_seconds));
   return text + "\n";
 }

@@ -170,7 +170,10 @@ void run_flow(const RunSetup& setup, const Board& board, Ledger& ledger, std::ve
 
 RunStart start_of(const pipeline::Plan& plan, const std::vector<Known>& state, Estimate& expected) {
   RunStart start{.plan = &plan, .expected_seconds = expected.total, .node_seconds = std::move(expected.seconds)};
-  for (const Known known : state) ++(known == Known::hit ? start.hits : start.to_run);
+  for (const Known known : state) {
+    ++(known == Known::hit ? start.hits : start.to_run);
+    start.pending += known == Known::pending ? 1 : 0;
+  }
   return start;
 }
 
@@ -188,7 +191,7 @@ RunReport execute(const pipeline::Plan& plan, const plugin::Registry& registry, 
   serial.started(start);
   if (start.to_run > 0) {
     NodeRunner runner(setup, board);
-    serial.start_ticking();
+    serial.start_ticking(setup.stop);
     run_flow(setup, board, ledger, std::move(expected.priority), runner);
     serial.stop_ticking();
   }

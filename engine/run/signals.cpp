@@ -71,11 +71,10 @@ void StopOnSignal::listen() {
     if (got < 0 && errno == EINTR) continue;
     if (got != 1 || event == kEnd) return;
     if (source_.stop_requested()) {
-      say_("interrupted again: leaving at once; what finished is stored");
       core::kill_descendants();  // a verifier's tool, say: nobody is left to end it
+      say_("interrupted again: leaving at once; what finished is stored");
       ::_exit(kInterrupted);
     }
-    say_("interrupted: waiting for the running nodes to stop; interrupt again to leave at once");
     source_.request_stop();
   }
 }

@@ -19,7 +19,7 @@ namespace espalier::run {
 /// library start with the default dispositions and an empty mask.
 class ESPALIER_API StopOnSignal {
  public:
-  /// `say` is called on the thread of this class with a sentence for the user.
+  /// `say` is called on the thread of this class with a last sentence for the user, right before the process leaves.
   using Say = std::function<void(std::string_view)>;
   explicit StopOnSignal(Say say);
   ~StopOnSignal();

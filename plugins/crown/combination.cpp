@@ -8,8 +8,10 @@ namespace espalier::crown {
 namespace {
 
 constexpr int kSteps = 8;
-/// Far above the rounding of a blend and of its sum, far below what a bound is good for.
-constexpr double kSafety = 0x1p-38;
+/// Far above the rounding of a blend and of a sum of so many numbers, far below what a bound is good for.
+double safety_of(std::size_t terms) {
+  return 0x1p-38 + 0x1p-51 * static_cast<double>(terms);
+}
 
 double sum_of_sizes(std::span<const double> row) {
   double sum = 0;
@@ -40,13 +42,14 @@ void Combination::find(const Zonotope& zonotope, std::size_t first, std::size_t 
 void Combination::blend(const Zonotope& zonotope, std::size_t first) {
   row_.assign(zonotope.goal_row(first).size(), 0);
   error_ = 0;
+  const double safety = safety_of(row_.size() + weights_.size());
   for (std::size_t g = 0; g < weights_.size(); ++g) {
     if (weights_[g] == 0) continue;
     const std::span<const double> row = zonotope.goal_row(first + g);
     for (std::size_t c = 0; c < row.size(); ++c) row_[c] += weights_[g] * row[c];
-    error_ += weights_[g] * (zonotope.goal_error(first + g) + kSafety * sum_of_sizes(row));
+    error_ += weights_[g] * (zonotope.goal_error(first + g) + safety * sum_of_sizes(row));
   }
-  error_ *= 1 + kSafety;
+  error_ *= 1 + safety;
   const std::size_t n = zonotope.directions().size();
   const std::span<const double> slopes = std::span<const double>(row_).subspan(1, n);
   const double others = sum_of_sizes(std::span<const double>(row_).subspan(n + 1));

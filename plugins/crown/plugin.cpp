@@ -15,15 +15,14 @@ ESPALIER_PLUGIN(plugin) {
       "MiB that open parts of a search may take; then it goes on with those that are nearest to their proof";
   constexpr const char* kDevice =
       "where parts of the box are bounded: auto, cpu, cuda, cuda:N, or torch-cpu, which is the way of GPUs on the CPU; "
-      "auto "
-      "takes the node's GPU for questions that are not decided at once";
+      "auto takes the node's GPU for questions that are not decided at once";
   plugin.name("crown").version("0.1.0").doc(
       "Decides robustness and general properties of ReLU networks: proofs that hold over the reals, counterexamples "
       "that were replayed.");
   abstract::describe_verifier(
       plugin.stage("verify", verify)
           .doc("Verifies robustness by attacks, linear bounds and branch and bound over the phases of neurons.")
-          .revision(3)
+          .revision(4)
           .uses_device())
       .output<Metrics>("metrics", "subproblems: the parts of all boxes that were bounded")
       .param("memory_mib", &VerifyParams::memory_mib, kMemory)
@@ -59,7 +58,7 @@ ESPALIER_PLUGIN(plugin) {
       .doc(
           "Finds for every image the largest radius that crown.verify can prove and the smallest at which a "
           "counterexample was found, by bisection.")
-      .revision(3)
+      .revision(4)
       .uses_device()
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be proven")

@@ -40,6 +40,20 @@ double float_gamma(std::int64_t n) {
   return nu / (1 - nu);
 }
 
+/// ReLUs of one value are in one place, whose coefficients collect what all of them are used in.
+void share_fans_of_relus(const Graph& graph, std::vector<std::int64_t>& fan) {
+  std::vector<std::int64_t> total(fan.size(), 0);
+  const auto relu_input = [&](int v) {
+    return std::holds_alternative<Relu>(graph.node(v).step) ? graph.node(v).inputs[0] : -1;
+  };
+  for (int v = 1; v < graph.values(); ++v) {
+    if (const int in = relu_input(v); in >= 0) total[static_cast<std::size_t>(in)] += fan[static_cast<std::size_t>(v)];
+  }
+  for (int v = 1; v < graph.values(); ++v) {
+    if (const int in = relu_input(v); in >= 0) fan[static_cast<std::size_t>(v)] = total[static_cast<std::size_t>(in)];
+  }
+}
+
 /// The products that may be summed into the coefficient of one element of each value.
 std::vector<std::int64_t> fan_outs(const Graph& graph) {
   std::vector<std::int64_t> fan(static_cast<std::size_t>(graph.values()), 0);
@@ -61,6 +75,7 @@ std::vector<std::int64_t> fan_outs(const Graph& graph) {
       }
     }
   }
+  share_fans_of_relus(graph, fan);
   // A flattened value is the same numbers in the same place: what it collects is what that collects.
   for (int v = 1; v < graph.values(); ++v) {
     if (!std::holds_alternative<Flatten>(graph.node(v).step)) continue;
@@ -166,11 +181,18 @@ void Program::extend(const abstract::Relaxation& relaxation) {
     add_relu(v, relaxation);
   } else {
     // Rows that intervals already close will not be asked for, but the final bounds are not known yet.
-    values_.push_back(make(v, all(graph_->size(v))));
-    place_.push_back(values() - 1);
-    note_sizes(values() - 1, relaxation.bounds(v));
+    place_.push_back(add_value(v, relaxation));
   }
-  if (v == graph_->output() && value(place(v)).relu) add_copy(v, relaxation);
+  if (v != graph_->output()) return;
+  // A network may only rename its inputs; bounds are of what comes after them, and the program may not have them all.
+  if (place(v) == 0) place_.back() = add_value(v, relaxation);
+  if (value(place(v)).relu) add_copy(v, relaxation);
+}
+
+int Program::add_value(int v, const abstract::Relaxation& relaxation) {
+  values_.push_back(make(v, all(graph_->size(v))));
+  note_sizes(values() - 1, relaxation.bounds(v));
+  return values() - 1;
 }
 
 /// A value of its own for the output of a ReLU, with the elements that the ReLU's has lost.
@@ -191,9 +213,9 @@ void Program::add_copy(int v, const abstract::Relaxation& relaxation) {
 
 void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
   const int in = graph_->node(v).inputs[0];
-  const bool own = !std::holds_alternative<Relu>(graph_->node(in).step) &&
+  const bool own = in > 0 && !std::holds_alternative<Relu>(graph_->node(in).step) &&
                    !std::holds_alternative<Flatten>(graph_->node(in).step) && graph_->feeds_only_relu(in);
-  if (in > 0 && own && value(place(in)).relu) {
+  if (own && value(place(in)).relu) {
     place_.push_back(place(in));
     return;
   }
@@ -203,10 +225,9 @@ void Program::add_relu(int v, const abstract::Relaxation& relaxation) {
     const auto element = static_cast<std::int32_t>(k);
     if (!(before[k].high <= 0) || split_of({in, element}) != 0) open.push_back(element);
   }
-  const bool fused = in > 0 && own;
-  Value relu = make(fused ? in : v, std::move(open));
+  Value relu = make(own ? in : v, std::move(open));
   relu.relu = true;
-  if (fused) {
+  if (own) {
     values_[static_cast<std::size_t>(place(in))] = std::move(relu);
     place_.push_back(place(in));
   } else {

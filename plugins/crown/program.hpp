@@ -83,7 +83,8 @@ class Program {
   int values() const { return static_cast<int>(values_.size()); }
   /// Where a value of the network is; of a fused ReLU and the value before it, the same.
   int place(int graph_value) const { return place_[static_cast<std::size_t>(graph_value)]; }
-  /// Never a ReLU and never without an element of the network's output: questions are about it as it is.
+  /// Never the input, never a ReLU and never without an element of the network's output: questions are about it as it
+  /// is.
   int output() const { return place_.back(); }
 
   /// The box around the kept inputs: centre +- radius contains it over the reals.
@@ -101,6 +102,8 @@ class Program {
 
  private:
   struct Piece;
+  /// A value of its own with all elements; gives its place.
+  int add_value(int graph_value, const abstract::Relaxation& relaxation);
   void add_relu(int graph_value, const abstract::Relaxation& relaxation);
   void add_copy(int graph_value, const abstract::Relaxation& relaxation);
   Value make(int graph_value, std::vector<std::int32_t> kept) const;

@@ -23,7 +23,8 @@ class Search {
     frontier_.put(state_.plant());
     state_.note_first(frontier_.worst());
     if (state_.end() == End::proven) in_parallel(options_.threads, [&](int) { work(); });
-    return state_.result(frontier_.worst(), frontier_.drain());
+    const double worst = frontier_.worst();  // before it is emptied
+    return state_.result(worst, frontier_.drain());
   }
 
  private:

@@ -26,6 +26,7 @@ using End = SearchResult::End;
 struct Part {
   Phases phases;
   std::size_t case_index = 0;
+  double bound = 0;  ///< what is certified of it so far
   std::shared_ptr<const Root> outer;
 };
 
@@ -62,9 +63,16 @@ class Parts {
     }
     changed_.notify_all();
   }
+  /// The least that is certified of the parts nobody took.
+  double worst() const {
+    const std::lock_guard lock(mutex_);
+    double worst = HUGE_VAL;
+    for (const Part& part : open_) worst = std::min(worst, part.bound);
+    return worst;
+  }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Part> open_;
   int busy_ = 0;
@@ -89,7 +97,7 @@ std::vector<Part> parts_of(const SearchResult& result, const std::shared_ptr<con
   for (std::size_t depth = 1;; ++depth) {
     std::vector<Part> finer;
     for (const Domain& d : result.open) {
-      Part part{prefix_of(d, known, depth, root->program), case_names[result.case_of[d.goal]], root};
+      Part part{prefix_of(d, known, depth, root->program), case_names[result.case_of[d.goal]], result.bound, root};
       const bool seen = std::any_of(finer.begin(), finer.end(), [&](const Part& other) {
         return other.case_index == part.case_index && other.phases == part.phases;
       });
@@ -276,7 +284,7 @@ class Solver {
         throw;
       }
     });
-    return finish(end_, bound_);
+    return finish(end_, queue_.worst());
   }
 
   void work_on_all() {
@@ -288,7 +296,7 @@ class Solver {
   }
 
   void work_on(const Part& part) {
-    if (!may_continue_()) return end_with(End::out_of_time, -HUGE_VAL);
+    if (!may_continue_()) return end_with(End::out_of_time, part.bound);
     ++parts_;
     const int threads = options_.threads / parts_at_once_;
     Refinement refinement;

@@ -23,7 +23,7 @@ double in_range(const Number& number, const NamedText& file, std::uint32_t offse
 
 double factor_of(const Number& number, const NamedText& file, std::uint32_t offset) {
   const double value = in_range(number, file, offset);
-  if (value == 0) file.fail(Code::unsupported, offset, "a factor here is too small for a double");
+  if (!std::isnormal(value)) file.fail(Code::unsupported, offset, "a factor here is too small for a double");
   // Whoever bounds such a sum takes 1 as it is.
   if (std::abs(value) == 1 && !number.is_unit()) {
     file.fail(Code::unsupported, offset, "a factor here is nearer to 1 than doubles can tell, but is not 1");

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include <espalier/network.hpp>
 #include <espalier/results.hpp>
 
@@ -74,7 +76,20 @@ std::ptrdiff_t kept_of(const std::vector<Candidate>& candidates, const Params& p
   return static_cast<std::ptrdiff_t>(std::llround(static_cast<double>(candidates.size()) * (1 - p.rate)));
 }
 
+void require_rate(const Params& p) {
+  if (p.at_most > 0 || (p.rate >= 0 && p.rate < 1)) return;
+  throw Error(Code::request, fmt::format("rate {} would prune every weight", p.rate), "give a rate from 0 to below 1");
+}
+
+/// A layer without weights gives the same for every input, and training cannot bring back what a mask holds at zero.
+void report(const Layer& layer, std::size_t weights, std::ptrdiff_t kept, Context& ctx) {
+  if (kept > 0 || weights == 0) return;
+  ctx.log(fmt::format("layer '{}' collapsed: none of its {} weights {} left", layer.name, weights,
+                      weights == 1 ? "is" : "are"));
+}
+
 void run(const Params& p, Context& ctx) {
+  require_rate(p);
   const auto& network = ctx.in<Network>("network");
   std::vector<Layer> layers = network.layers();
   std::vector<Candidate> candidates = candidates_of(layers, p.layers);
@@ -95,7 +110,9 @@ void run(const Params& p, Context& ctx) {
   for_each_weighted(layers, p.layers, [&](std::size_t i, auto& op) {
     apply_mask(op, std::move(keep[i]));
     const auto mask = op.mask.template as<std::uint8_t>();
-    metrics.series["weights_kept"].push_back(static_cast<double>(std::ranges::count(mask, 1)));
+    const std::ptrdiff_t left = std::ranges::count(mask, 1);
+    report(layers[i], mask.size(), left, ctx);
+    metrics.series["weights_kept"].push_back(static_cast<double>(left));
   });
   Network pruned(network.input_shape(), std::move(layers));
   const auto total = static_cast<double>(candidates.size());
@@ -113,11 +130,12 @@ void describe_weights(PluginBuilder& plugin) {
   plugin.stage("weights", run)
       .doc(
           "Sets the weights of smallest magnitude to zero, over all layers together, and masks them so that they stay "
-          "zero when the network is trained further. Biases are left alone.")
+          "zero when the network is trained further. Biases are left alone. A layer that loses all of its weights is "
+          "named in the log.")
       .input<Network>("network", "trained network")
       .output<Network>("network", "the same network with masks; its shape does not change")
       .output<Metrics>("metrics", "the threshold, weights kept by layer")
-      .param("rate", &Params::rate, "share of the weights that goes")
+      .param("rate", &Params::rate, "share of the weights that goes, below 1; 0 prunes nothing")
       .range(0, 1)
       .param("at_most", &Params::at_most,
              "when above 0: the weights of at most this magnitude go, and `rate` is not used. For what training leaves "

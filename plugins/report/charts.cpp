@@ -228,8 +228,7 @@ class Chart {
     } else if (has_limits()) {
       out["data"] = Json::parse(R"json([{"name": "limits", "source": "own",
         "transform": [{"type": "filter", "expr": "isValid(datum.limit)"},
-          {"type": "aggregate", "fields": ["limit"], "ops": ["max"], "as": ["limit"]},
-          {"type": "filter", "expr": "isValid(datum.limit)"}]}])json");
+          {"type": "aggregate", "groupby": ["limit"]}]}])json");
     }
     return out;
   }
@@ -290,6 +289,10 @@ class Chart {
       out.push_back(Json::parse(R"({"type": "rule", "from": {"data": "limits"}, "encode": {"enter": {
         "x": {"scale": "x", "field": "limit"}, "y": {"value": 0}, "y2": {"signal": "height"},
         "stroke": {"value": "currentColor"}, "strokeDash": {"value": [3, 3]}, "opacity": {"value": 0.7}}}})"));
+      out.push_back(Json::parse(R"json({"type": "text", "from": {"data": "limits"}, "encode": {"enter": {
+        "x": {"scale": "x", "field": "limit"}, "y": {"signal": "height"}, "dx": {"value": -4}, "dy": {"value": -4},
+        "text": {"signal": "'limit ' + format(datum.limit, '~g') + ' s'"}, "align": {"value": "right"},
+        "baseline": {"value": "bottom"}, "fill": {"value": "currentColor"}, "opacity": {"value": 0.7}}}})json"));
     }
     return out;
   }

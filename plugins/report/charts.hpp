@@ -24,7 +24,7 @@ struct Axis {
 
 /// Points {facet, panel, row, colour, style, name, id, x, y} in a form. Facets are drawn below each other, panels
 /// beside each other; all have the same scales. `style` is the dash of a line or the shape of a symbol, `name` what a
-/// pointer resting on the thing shows. A `limit` is drawn as an upright line.
+/// pointer resting on the thing shows. A `limit`, in seconds, is drawn as a labelled upright line.
 struct Plot {
   std::string heading;
   std::string text{};  ///< how to read it; may be empty

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "sheet.hpp"
+#include "digits.hpp"
 
 namespace espalier::report {
 namespace {
@@ -197,12 +197,14 @@ class Builder {
 
   ResultTable take() {
     for (std::size_t i = 0; i < missing_.size(); ++i) {
-      note(missing_[i], fmt::format("no value here of '{}'", comparison_.columns[i].heading), "");
+      note(missing_[i], {"has", "have"}, fmt::format("no value here in column '{}'", comparison_.columns[i].heading));
     }
-    note(only_theirs_, fmt::format("only in the {}", comparison_.reference_name),
-         comparison_.keep == Keep::ours ? ", left out" : "");
-    note(only_ours_, fmt::format("not in the {}", comparison_.reference_name),
-         comparison_.keep == Keep::reference ? ", left out" : "");
+    note(only_theirs_, {"is", "are"},
+         fmt::format("only in the {}{}", comparison_.reference_name,
+                     comparison_.keep == Keep::ours ? " and left out" : ""));
+    note(only_ours_, {"is", "are"},
+         fmt::format("not in the {}{}", comparison_.reference_name,
+                     comparison_.keep == Keep::reference ? " and left out" : ""));
     if (marked_) out_.notes.emplace_back("* beside a count of ours: some of the other answers are errors");
     return std::move(out_);
   }
@@ -250,10 +252,16 @@ class Builder {
     if (pair.theirs == nullptr) only_ours_.push_back(row_name(labels_of(pair)));
   }
 
-  void note(const std::vector<std::string>& rows, const std::string& what, const std::string& then) {
+  /// The verb of one row, and of several.
+  struct Verb {
+    const char* one;
+    const char* several;
+  };
+  void note(const std::vector<std::string>& rows, Verb verb, const std::string& what) {
     if (rows.empty()) return;
-    out_.notes.push_back(fmt::format("{} row{} {}{}: {}", rows.size(), rows.size() == 1 ? "" : "s", what, then,
-                                     listed_names(rows, kRowsNamed)));
+    const bool one = rows.size() == 1;
+    out_.notes.push_back(fmt::format("{} {} {} {}: {}", rows.size(), one ? "row" : "rows",
+                                     one ? verb.one : verb.several, what, listed_names(rows, kRowsNamed)));
   }
 
   const Comparison& comparison_;

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "digits.hpp"
+
 namespace espalier::report {
 namespace {
 
@@ -52,7 +54,7 @@ std::string one_line(std::string text) {
 }  // namespace
 
 std::string markdown_table(const ResultTable& result) {
-  std::string out = to_markdown(result.flat());
+  std::string out = to_markdown(evened(result).flat());
   for (const std::string& note : result.notes) out += "\n" + without_marks(one_line(note)) + "\n";
   return out;
 }

@@ -31,7 +31,8 @@ std::vector<Found> found_points(const Findings& findings) {
     const auto& verdicts = g.as<Verdicts>();
     for (std::size_t i = 0; i < verdicts.witness_rows.size(); ++i) {
       const auto& row = row_of_point(verdicts.rows, verdicts.witness_rows[i], verdicts.solver);
-      if (row.verdict == Verdict::counterexample) out.push_back({&g, i, row.image, verifier_of(g), row.label, -1});
+      if (row.verdict != Verdict::counterexample) continue;
+      out.push_back({&g, i, row.image, verifier_of(g), row.label, row.target.value_or(-1)});
     }
   }
   return out;

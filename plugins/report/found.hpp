@@ -16,7 +16,7 @@ struct Found {
   std::int64_t image = 0;              ///< index in the test split
   std::string maker;                   ///< the attack's method, the verifier's name
   std::int64_t from = 0;               ///< the class before
-  std::int64_t to = -1;                ///< the class there; -1 when the maker does not say
+  std::int64_t to = -1;  ///< the class there, or that which was asked about; -1 when the maker does not say
 };
 
 /// All of them, attacks first. Throws Error(request) when a point belongs to no row.

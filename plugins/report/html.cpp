@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "digits.hpp"
+
 namespace espalier::report {
 namespace {
 
@@ -29,6 +31,7 @@ th { background: var(--band); color: var(--soft); font-weight: 600; white-space:
   vertical-align: bottom; line-height: 1.25; }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 tbody tr:hover td { background: var(--band); }
+.machines { margin-bottom: 1rem; }
 .dense { font-size: .82rem; }
 .dense th, .dense td { padding: .25rem .45rem; }
 .number { text-align: right; }
@@ -85,7 +88,8 @@ std::string html_paragraphs(std::string_view text) {
   return out;
 }
 
-std::string html_table(const ResultTable& result) {
+std::string html_table(const ResultTable& given) {
+  const ResultTable result = evened(given);
   const Table& table = result.table;
   const std::string_view look = table.columns.size() > kWidest ? " class=\"dense\"" : "";
   std::string out = fmt::format("<div class=\"wide\"><table{}>\n<thead>{}<tr>", look, heading_row(result.groups));

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "digits.hpp"
+
 namespace espalier::report {
 namespace {
 
@@ -139,7 +141,8 @@ std::string escaped_latex(std::string_view text) {
   return out;
 }
 
-std::string to_latex(const ResultTable& result) {
+std::string to_latex(const ResultTable& given) {
+  const ResultTable result = evened(given);
   std::string form;
   for (std::size_t i = 0; i < result.table.columns.size(); ++i) form += is_numeric(result.table, i) ? 'r' : 'l';
   return result.table.rows.size() > kRowsOfPage ? long_table(result, form) : short_table(result, form);

@@ -275,11 +275,12 @@ std::string network_plots(const Findings& findings, const View& view) {
 
 std::string verdict_plots(const Findings& findings, const View& view) {
   const Plot counts{.heading = "Verdicts", .form = Form::stacks};
-  const Plot solved{.heading = "Solved over time",
-                    .text = "How many questions were decided within a time. The upright line is the time limit.",
-                    .form = Form::steps,
-                    .x = {.title = "seconds", .format = "~g", .log = true},
-                    .y = {.title = "questions", .zero = true}};
+  const Plot solved{
+      .heading = "Solved over time",
+      .text = "How many questions were decided within a time. The dashed line is the time limit of a question.",
+      .form = Form::steps,
+      .x = {.title = "seconds", .format = "~g", .log = true},
+      .y = {.title = "questions", .zero = true}};
   std::string out = html_plot(counts, counts_of(findings, view)) + html_plot(solved, solved_over_time(findings, view));
   for (const auto& [name, title] :
        {std::pair("hidden_neurons", "hidden neurons"), std::pair("remaining_weights", "weights that are left")}) {

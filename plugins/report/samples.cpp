@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -23,11 +25,48 @@ std::uint8_t to_byte(double share) {
   return std::isnan(share) ? std::uint8_t{0} : static_cast<std::uint8_t>(std::lround(std::clamp(share, 0., 1.) * 255));
 }
 
-/// Spread over all of them: the first ones would all be about one network.
+/// What two versions have in common: maker and network together counts before either of them.
+struct Likeness {
+  std::size_t same = 0;
+  std::size_t alike = 0;
+
+  friend auto operator<=>(const Likeness&, const Likeness&) = default;
+};
+
+Likeness likeness_of(const Found& a, const Found& b) {
+  const Labels ours = without(a.gathered->labels, {"name"});
+  const Labels theirs = without(b.gathered->labels, {"name"});
+  Likeness out;
+  out.same = a.maker == b.maker && ours == theirs ? 1 : 0;
+  out.alike = a.maker == b.maker ? 1 : 0;
+  for (const auto& label : ours) {
+    const auto it = theirs.find(label.first);
+    if (it != theirs.end() && it->second == label.second) ++out.alike;
+  }
+  return out;
+}
+
+/// Some of them, in their order, so that every network and every maker has its share: one after the other the version
+/// that is least like those chosen before.
 std::vector<const Found*> some_of(const std::vector<const Found*>& all, std::size_t most) {
   if (all.size() <= most) return all;
+  std::vector<std::size_t> left(all.size());
+  std::iota(left.begin(), left.end(), 0);
+  std::vector<Likeness> likeness(all.size());
+  while (left.size() > all.size() - most) {
+    const auto best = std::ranges::min_element(left, {}, [&](std::size_t i) { return likeness[i]; });
+    const Found& chosen = *all[*best];
+    left.erase(best);
+    for (const std::size_t i : left) {
+      const Likeness added = likeness_of(*all[i], chosen);
+      likeness[i].same += added.same;
+      likeness[i].alike += added.alike;
+    }
+  }
   std::vector<const Found*> out;
-  for (std::size_t i = 0; i < most; ++i) out.push_back(all[i * all.size() / most]);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!std::ranges::binary_search(left, i)) out.push_back(all[i]);
+  }
   return out;
 }
 
@@ -148,7 +187,8 @@ std::string html_samples(const std::vector<Gathered>& datasets, const std::vecto
   }
   if (out.empty()) return out;
   return "<p>The test image, then for each attack and each counterexample of a verifier the adversarial image and what "
-         "it changed, amplified: grey is no change.</p>\n<div class=\"samples\">\n" +
+         "it changed, amplified: grey is no change. A verifier's answer tells the class there only where one was asked "
+         "about.</p>\n<div class=\"samples\">\n" +
          out + "</div>\n";
 }
 

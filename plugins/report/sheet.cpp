@@ -2,25 +2,9 @@
 #include "sheet.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 namespace espalier::report {
-namespace {
-
-constexpr int kDigits = 4;
-constexpr double kLargestWhole = 1e15;  // beyond, a double has no room for a fraction
-
-}  // namespace
-
-Cell number(double value) {
-  if (std::isnan(value)) return std::monostate{};
-  const bool whole = std::abs(value) < kLargestWhole && std::floor(value) == value;
-  if (whole) return Number{value, 0};
-  int digits = kDigits;  // a small number keeps three digits that count
-  for (double size = std::abs(value); size < 0.01 && size > 1e-9; size *= 10) ++digits;
-  return Number{value, digits};
-}
 
 void Sheet::fill(Row& row, const Cells& cells) {
   for (const auto& [column, cell] : cells) {

@@ -7,14 +7,12 @@
 
 #include <espalier/report.hpp>
 
+#include "digits.hpp"
 #include "tables.hpp"
 
 namespace espalier::report {
 
 using Cells = std::vector<std::pair<std::string, Cell>>;  // column -> cell
-
-/// A number with as many digits as read well; nothing for NaN.
-Cell number(double value);
 
 /// What to do with rows without labels: number them, when there are several, or leave them to their own columns.
 enum class Unlabelled { numbered, plain };

@@ -18,6 +18,14 @@ double share(double part, double whole) {
   return whole > 0 ? part / whole : kNothing;
 }
 
+/// A value within boxes is the first of a series, which stands beside the boxes' sizes: of other sizes it is another
+/// column.
+std::string value_name(const Metrics& metrics, const std::string& name) {
+  const auto sizes = metrics.series.find("epsilon");
+  if (sizes == metrics.series.end() || sizes->second.empty() || !metrics.series.contains(name)) return spoken(name);
+  return fmt::format("{} (epsilon {:g})", spoken(name), sizes->second.front());
+}
+
 /// Accuracy first, then robustness, then the sizes.
 Table variants(const Findings& findings) {
   Sheet sheet(Unlabelled::numbered);
@@ -34,8 +42,9 @@ Table variants(const Findings& findings) {
   }
   for (const Gathered& g : findings.metrics) {
     Cells cells;
-    for (const auto& [name, value] : g.as<Metrics>().values) {
-      if (name != "accuracy") cells.emplace_back(spoken(name), number(value));
+    const auto& metrics = g.as<Metrics>();
+    for (const auto& [name, value] : metrics.values) {
+      if (name != "accuracy") cells.emplace_back(value_name(metrics, name), number(value));
     }
     if (!cells.empty()) sheet.put(g.labels, cells);
   }
@@ -71,7 +80,7 @@ Cell radius_of(const Verdicts& verdicts) {
 }
 
 Cells verdict_cells(const Verdicts& verdicts) {
-  Cells cells{{"solver", verdicts.solver}, {"radius", radius_of(verdicts)}};
+  Cells cells{{"solver", verdicts.solver}, {"radius", radius_of(verdicts)}, {"budget s", budget_of(verdicts)}};
   const auto counts = verdicts.counts();
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const auto name = to_text(static_cast<Verdict>(i));

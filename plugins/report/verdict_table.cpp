@@ -13,7 +13,7 @@
 namespace espalier::report {
 namespace {
 
-constexpr std::array<const char*, 4> kColumns{"robust", "refuted", "open", "mean s"};
+constexpr std::array<const char*, 5> kColumns{"robust", "refuted", "open", "mean s", "budget s"};
 
 using Counts = std::array<Cell, kColumns.size()>;
 
@@ -25,7 +25,7 @@ Counts counts_of(const Verdicts& verdicts) {
   const auto all = static_cast<double>(verdicts.rows.size());
   const double robust = count(Verdict::robust);
   const double refuted = count(Verdict::counterexample);
-  Counts out{number(robust), number(refuted), number(all - robust - refuted), {}};
+  Counts out{number(robust), number(refuted), number(all - robust - refuted), {}, budget_of(verdicts)};
   if (count(Verdict::error) > 0) out[2] = cell_text(out[2]) + "*";
   if (all > 0) out[3] = Number{seconds / all, seconds / all < 10 ? 3 : 1};
   return out;
@@ -60,6 +60,10 @@ std::vector<std::string> verifiers_of(const std::vector<Gathered>& verdicts) {
 }
 
 }  // namespace
+
+Cell budget_of(const Verdicts& verdicts) {
+  return verdicts.budget_s > 0 ? number(verdicts.budget_s) : Cell{};
+}
 
 std::optional<ResultTable> verdicts_by_verifier(const std::vector<Gathered>& verdicts) {
   const auto verifiers = verifiers_of(verdicts);

@@ -2,6 +2,7 @@
 // What decides parts of a box where a network is linear: linear programs in rationals and in double, and questions that
 // other verifiers have been seen to get wrong. Answers without an exact truth are in soundness_test.cpp.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <random>
 #include <string>
@@ -24,6 +25,7 @@
 using namespace espalier;
 using namespace espalier::crown;
 using namespace espalier::testing;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -296,6 +298,67 @@ TEST_CASE("a weight that is no float counts for all that it is") {
   CHECK(answer.verdict == Verdict::counterexample);
   p.cases[0].constraints[0].limit = -200;
   CHECK(Verifier(network).decide(p, 1, [] { return 0.0; }).verdict != Verdict::counterexample);
+}
+
+TEST_CASE("ReLUs of one value share its place: what all of them are used in is rounded there") {
+  constexpr int kInputs = 20;
+  constexpr int kRelus = 400;
+  const auto row = [](float first, auto other) {
+    std::vector<float> out(kInputs, 0);
+    out[0] = first;
+    for (int i = 1; i < kInputs; ++i) out[static_cast<std::size_t>(i)] = other(i);
+    return out;
+  };
+  const auto none = [](int) { return 0.0F; };
+  NetworkBuilder builder({kInputs});
+  std::vector<std::vector<float>> identity(kInputs, row(0, none));
+  for (std::size_t i = 0; i < kInputs; ++i) identity[i][i] = 1;
+  const int z = builder.linear(identity, std::vector<float>(kInputs, 0));
+  builder.add(Relu{}, {z});
+  // y0 = (1 - 400 * 2^-25) x0: each of the 400 is lost to rounding where 1 is in the sum.
+  int sum = builder.linear({row(1, none), row(0, [](int i) { return 1 + static_cast<float>(i - 1) / 8; })}, {0, 0});
+  for (int k = 0; k < kRelus; ++k) {
+    builder.add(Relu{}, {z});
+    sum = builder.add(Add{}, {sum, builder.linear({row(-0x1p-25F, none), row(0, none)}, {0, 0})});
+  }
+  Property p;
+  p.inputs = kInputs;
+  p.outputs = 2;
+  p.boxes = {{std::vector<double>(kInputs, 1), std::vector<double>(kInputs, 2)}};
+  p.boxes[0].high[0] = 1 + 0x1p-22;
+  // Violated by x0 = 1; two limits on y1 are so hard to meet that no attack hides what bounds say.
+  p.cases = {{.box = 0,
+              .constraints = {{.terms = {{0, 1}}, .limit = 1 - kRelus * 0x1p-26},
+                              {.terms = {{1, 1}}, .limit = 57.123456789},
+                              {.terms = {{1, -1}}, .limit = -57.123456789}}}};
+  CHECK(Verifier(builder.build()).decide(p, 1, [] { return 0.0; }).verdict != Verdict::robust);
+}
+
+TEST_CASE("a network that only renames its inputs") {
+  // Neighbours that all differ by the same: an arithmetic progression, which the box holds.
+  for (const std::size_t inputs : {2U, 20U, 40U}) {
+    for (const std::size_t fixed : {std::size_t{0}, inputs / 2}) {
+      CAPTURE(inputs);
+      CAPTURE(fixed);
+      NetworkBuilder builder({static_cast<std::int64_t>(inputs)});
+      builder.add(Flatten{});
+      const double step = 0.9 / static_cast<double>(inputs);
+      Property p;
+      p.inputs = p.outputs = static_cast<std::int64_t>(inputs);
+      p.boxes = {{std::vector<double>(inputs, 0), std::vector<double>(inputs, 1)}};
+      p.cases = {{.box = 0, .constraints = {}}};
+      for (std::size_t i = 0; i < fixed; ++i) p.boxes[0].low[i] = p.boxes[0].high[i] = step * static_cast<double>(i);
+      for (std::int64_t i = 0; i + 1 < p.inputs; ++i) {
+        p.cases[0].constraints.push_back({.terms = {{i, 1}, {i + 1, -1}}, .limit = -step + 1e-9});
+        p.cases[0].constraints.push_back({.terms = {{i, -1}, {i + 1, 1}}, .limit = step + 1e-9});
+      }
+      const auto begin = std::chrono::steady_clock::now();
+      const auto used = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin) / 300ms; };
+      CHECK(Verifier(builder.build()).decide(p, 1, used).verdict != Verdict::robust);
+      p.cases[0].constraints = {{.terms = {{0, 1}, {p.inputs - 1, -1}}, .limit = -1.0625}};
+      CHECK(Verifier(builder.build()).decide(p, 1, [] { return 0.0; }).verdict == Verdict::robust);
+    }
+  }
 }
 
 TEST_CASE("equal bounds and empty boxes") {

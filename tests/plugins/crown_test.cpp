@@ -298,6 +298,25 @@ TEST_CASE("without time there is no verdict") {
   CHECK(outcome.end == SearchResult::End::out_of_time);
 }
 
+TEST_CASE("what ran out of time has a bound of all that is open") {
+  std::mt19937 random(9);
+  const Setting s(random_chain({30, 20}, 5), 0.2, random);
+  const TryPoint never = [](std::size_t, std::span<const float>) { return false; };
+  SolveOptions options;
+  options.rounds = {};  // parts of the box begin early
+  options.quick_domains = 200;
+  options.part_domains = 200;
+  int with_bound = 0;
+  for (int patience = 1; patience < 1 << 14; patience *= 2) {
+    std::atomic<int> asked{0};
+    const Outcome outcome = solve(s.graph, s.box, margins(10), options, never, [&] { return ++asked < patience; });
+    if (outcome.end != SearchResult::End::out_of_time) break;
+    CHECK(outcome.bound <= 0);
+    with_bound += std::isfinite(outcome.bound) ? 1 : 0;
+  }
+  CHECK(with_bound > 4);
+}
+
 TEST_CASE("a network that ends in a ReLU is asked about what comes out of it") {
   // y = relu(x - 1), 0 in the box: y0 = y1 everywhere, which violates y0 > y1; before the ReLU, x0 - 1 > x1 - 2.
   const Network network({2}, {{.name = "fc",

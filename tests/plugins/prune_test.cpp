@@ -303,7 +303,27 @@ TEST_CASE("what was pruned before stays pruned, and counts") {
   CHECK(again.remaining_weights() == 15869);
   CHECK(after("prune.weights", once, {{"rate", 0.9}}).remaining_weights() == 5290);
   CHECK(after("prune.weights", again, {{"rate", 0.0}}).remaining_weights() == 15869);
-  CHECK(after("prune.weights", again, {{"rate", 1.0}}).remaining_weights() == 0);
+}
+
+TEST_CASE("a layer that loses all of its weights is named, whichever way they went") {
+  const auto logged = [](const ParamValues& params) {
+    return pruned("prune.weights", two_layers({4, -1, 0.5F, -6}, {0.1F, -0.2F}), params).logged();
+  };
+  using Lines = std::vector<std::string>;
+  const std::string collapsed = "layer 'b' collapsed: none of its 2 weights are left";
+  CHECK(logged({{"rate", 0.1}}) == Lines{});
+  CHECK(logged({{"rate", 0.4}}) == Lines{collapsed});
+  CHECK(logged({{"at_most", 0.3}}) == Lines{collapsed});
+  CHECK(logged({{"rate", 0.99}}) == Lines{"layer 'a' collapsed: none of its 4 weights are left", collapsed});
+}
+
+TEST_CASE("a rate that leaves no weight is refused") {
+  const Network network = two_layers({4, -1, 0.5F, -6}, {2, -3});
+  for (const double rate : {1.0, -0.1, std::nan("")}) {
+    CAPTURE(rate);
+    CHECK_THROWS_AS(after("prune.weights", network, {{"rate", rate}}), Error);
+  }
+  CHECK(after("prune.weights", network, {{"rate", 1.0}, {"at_most", 0.7}}).remaining_weights() == 5);  // no rate then
 }
 
 TEST_CASE("convolutions alone can be pruned, as Le and Cao 2026 do") {

@@ -122,9 +122,9 @@ TEST_CASE("report.table: ours, theirs and the difference; what is on one side on
         "| SET2 | NP |  | 1 |  |\n"
         "| SET1 | WP | 4 |  |  |\n"
         "\n"
-        "1 row only in the paper: 'SET2 NP'\n"
+        "1 row is only in the paper: 'SET2 NP'\n"
         "\n"
-        "1 row not in the paper: 'SET1 WP'\n");
+        "1 row is not in the paper: 'SET1 WP'\n");
   CHECK(file(t.bench, ".tex") ==
         "% \\usepackage{booktabs,graphicx}\n"
         "\\begin{table}\n"
@@ -144,8 +144,8 @@ TEST_CASE("report.table: ours, theirs and the difference; what is on one side on
         "SET1 & WP & 4 &  &  \\\\\n"
         "\\bottomrule\n"
         "\\end{tabular}}\n"
-        "\\par\\smallskip{\\footnotesize 1 row only in the paper: 'SET2 NP'}\n"
-        "\\par\\smallskip{\\footnotesize 1 row not in the paper: 'SET1 WP'}\n"
+        "\\par\\smallskip{\\footnotesize 1 row is only in the paper: 'SET2 NP'}\n"
+        "\\par\\smallskip{\\footnotesize 1 row is not in the paper: 'SET1 WP'}\n"
         "\\end{table}\n");
   const std::string html = file(t.bench, ".html");
   CHECK(times(html, "<th class=\"group begin\" colspan=\"3\">solved</th>") == 1);
@@ -158,11 +158,11 @@ TEST_CASE("report.table: rows of one side may be left out, which is said too") {
   Beside paper = solved();
   paper.bench.set("keep", Value("reference")).run();
   CHECK(times(file(paper.bench, ".csv"), "\n") == 4);
-  CHECK(times(file(paper.bench, ".md"), "1 row not in the paper, left out: 'SET1 WP'") == 1);
+  CHECK(times(file(paper.bench, ".md"), "1 row is not in the paper and left out: 'SET1 WP'") == 1);
   Beside ours = solved();
   ours.bench.set("keep", Value("ours")).run();
   CHECK(times(file(ours.bench, ".csv"), "\n") == 4);
-  CHECK(times(file(ours.bench, ".md"), "1 row only in the paper, left out: 'SET2 NP'") == 1);
+  CHECK(times(file(ours.bench, ".md"), "1 row is only in the paper and left out: 'SET2 NP'") == 1);
 }
 
 TEST_CASE("report.table: a label that one side does not have stands for every value") {
@@ -196,6 +196,39 @@ TEST_CASE("report.table: numbers have the digits of the reference, small ones mo
         "\"Rate, ours\",\"Rate, paper\",\"Rate, difference\"\n"
         "NP,0.190,0.200,-0.010,0.0031,2.12,-2.12,0.00010,0.00005,+0.00005\n"
         "WP,0.190,0.30,-0.110,0.0031,6.5 s,,0.00010,100,-99.99990\n");
+}
+
+TEST_CASE(
+    "report.table: for reading, a column has one number of decimals; one that spans decades has digits that count") {
+  Beside t("network,seconds\nA,2.12\nB,0.40\nC,7\n");
+  t.set("rows", {"technique=network"}).set("columns", Value(Texts{"seconds", "unstable", "weights"}));
+  t.set("reference_columns", {"seconds", "", ""});
+  const std::map<std::string, std::vector<double>> values = {
+      {"A", {0.016, 61, 5290}}, {"B", {0.00084, 68.15, 52896}}, {"C", {0.0036, 0.0239, 0}}};
+  for (const auto& [network, v] : values) {
+    Metrics m;
+    m.values = {{"seconds", v[0]}, {"unstable", v[1]}, {"weights", v[2]}};
+    t.bench.give("metrics", m, {{"technique", network}});
+  }
+  t.bench.run();
+  CHECK(times(file(t.bench, ".md"),
+              "| A | 0.016 | 2.12 | -2.10 | 61.0000 | 5290 |\n"
+              "| B | 0.00084 | 0.40 | -0.40 | 68.1500 | 52896 |\n"
+              "| C | 0.0036 | 7.00 | -7.00 | 0.0239 | 0 |\n") == 1);
+  CHECK(times(file(t.bench, ".tex"), "C & 0.0036 & 7.00 & $-7.00$ & 0.0239 & 0 \\\\\n") == 1);
+  CHECK(times(file(t.bench, ".html"), "<td class=\"number begin\">61.0000</td><td class=\"number\">5290</td>") == 1);
+  CHECK(times(file(t.bench, ".csv"), "A,0.016,2.12,-2.10,61,5290\nB,0.00084,0.40,-0.40,68.15,52896\n") == 1);
+  const auto json = nlohmann::json::parse(file(t.bench, ".json"));
+  CHECK(json["tables"]["table_5_solved"]["rows"][1][1] == 0.00084);
+}
+
+TEST_CASE("report.table: a number that is none of the whole ones does not look like one") {
+  StageBench bench("report.table");
+  bench.set("title", Value("t")).set("columns", Value(Texts{"a", "b", "c"}));
+  Metrics m;
+  m.values = {{"a", 0.99999}, {"b", 68.15}, {"c", -0.5}};
+  bench.give("metrics", m).run();
+  CHECK(times(file(bench, ".md"), "| 1.0000 | 68.15 | -0.5 |\n") == 1);
 }
 
 TEST_CASE("report.table: rows of one table may be chosen from a reference about more, and columns by label") {
@@ -233,7 +266,7 @@ TEST_CASE("report.table: values that share a row are equal, or are combined as t
   // Mean 1.5; squares 1 + 0.25 + 2.25 = 3.5 over two, of which the root is 1.3229.
   CHECK(file(bench, ".csv") ==
         "model,mean(accuracy),std(accuracy),median(accuracy),min(accuracy),max(accuracy),sum(accuracy),rate\n"
-        "a,1.5000,1.3229,1,0.5000,3,4.5000,0.2500\n");
+        "a,1.5,1.3229,1,0.5,3,4.5,0.25\n");
   bench.set("columns", Value(Texts{"accuracy"}));
   CHECK(complaint(bench) ==
         "'accuracy' has 3 values for a, from 0.5 to 3 | add an axis to 'rows', choose with 'accuracy@axis=value' or "
@@ -252,7 +285,7 @@ TEST_CASE("report.table: what verdicts and attacks give") {
                   {.label = 1, .predicted = 1}};
   bench.give("attacks", attacks).give("verdicts", answers(3)).run();
   const std::string csv = file(bench, ".csv");
-  CHECK(csv.substr(csv.find('\n') + 1) == "3,2,1,1,0,4,0.7500,0.8750,0.5000,2,3.5000,0.5000,0.5000,2\n");
+  CHECK(csv.substr(csv.find('\n') + 1) == "3,2,1,1,0,4,0.75,0.875,0.5,2,3.5,0.5,0.5,2\n");
 }
 
 TEST_CASE("report.table: what a solver tells of its work is a mean of the rows that it tells it of") {
@@ -262,7 +295,7 @@ TEST_CASE("report.table: what a solver tells of its work is a mean of the rows t
   Verdicts told = answers(4);
   told.numbers["integer_variables"] = {20, std::nan(""), 31, std::nan("")};
   bench.give("verdicts", told).run();
-  CHECK(file(bench, ".csv") == "mean integer variables,count integer variables\n25.5000,2\n");
+  CHECK(file(bench, ".csv") == "mean integer variables,count integer variables\n25.5,2\n");
 }
 
 TEST_CASE("report.table: a table too long for a page is broken across pages, its headings on each") {
@@ -295,7 +328,10 @@ TEST_CASE("report.table: a value that some rows do not have stays empty and is s
   bench.give("metrics", with("accuracy", 1), {{"v", "a"}}).give("metrics", with("size", 7), {{"v", "a"}});
   bench.give("metrics", with("accuracy", std::nan("")), {{"v", "b"}}).run();
   CHECK(file(bench, ".csv") == "v,accuracy,size\na,1,7\nb,,\n");
-  CHECK(times(file(bench, ".md"), "1 row no value here of 'accuracy': 'b'") == 1);
+  CHECK(times(file(bench, ".md"), "\n1 row has no value here in column 'accuracy': 'b'\n") == 1);
+  CHECK(times(file(bench, ".md"), "\n1 row has no value here in column 'size': 'b'\n") == 1);
+  bench.give("metrics", with("size", 2), {{"v", "c"}}).run();
+  CHECK(times(file(bench, ".md"), "\n2 rows have no value here in column 'accuracy': 'b' and 'c'\n") == 1);
 }
 
 TEST_CASE("report.table: rows follow the order in which their labels' values appear") {

@@ -108,17 +108,17 @@ TEST_CASE("report: what belongs to one variant stands in one row") {
   const StageBench bench = full();
   CHECK(file(bench, "variants.csv") ==
         "variant,accuracy,\"robustness (fgsm, 0.1, 2 images)\",remaining "
-        "weights\nbaseline,0.8750,0.5000,100\nsparse,0.8750,0.5000,100\n");
+        "weights\nbaseline,0.875,0.5,100\nsparse,0.875,0.5,100\n");
   CHECK(file(bench, "verdicts.csv") ==
-        "variant,epsilon,solver,radius,robust,counterexample,unknown,timeout,error,of,mean seconds\n"
-        "baseline,0.02,abstract.deeppoly,0.0200,2,0,1,1,0,4,0.5000\n"
-        "sparse,0.02,abstract.deeppoly,0.0200,2,0,1,1,0,4,0.5000\n");
+        "variant,epsilon,solver,radius,budget s,robust,counterexample,unknown,timeout,error,of,mean seconds\n"
+        "baseline,0.02,abstract.deeppoly,0.02,,2,0,1,1,0,4,0.5\n"
+        "sparse,0.02,abstract.deeppoly,0.02,,2,0,1,1,0,4,0.5\n");
   CHECK(file(bench, "attacks.csv") ==
         "variant,method,radius,images,correct,adversarial found,robustness,mean distance\n"
-        "baseline,fgsm,0.1000,2,2,1,0.5000,0.1000\nsparse,fgsm,0.1000,2,2,1,0.5000,0.1000\n");
-  CHECK(file(bench, "training.csv") == "epochs,last accuracy,last train loss\n2,0.7500,1\n");
-  CHECK(file(bench, "history.csv") == "epoch,accuracy,train loss\n1,0.5000,2\n2,0.7500,1\n");
-  CHECK(file(bench, "report.md").find("| baseline | 0.8750 | 0.5000 | 100 |") != std::string::npos);
+        "baseline,fgsm,0.1,2,2,1,0.5,0.1\nsparse,fgsm,0.1,2,2,1,0.5,0.1\n");
+  CHECK(file(bench, "training.csv") == "epochs,last accuracy,last train loss\n2,0.75,1\n");
+  CHECK(file(bench, "history.csv") == "epoch,accuracy,train loss\n1,0.5,2\n2,0.75,1\n");
+  CHECK(file(bench, "report.md").find("| baseline | 0.875 | 0.5 | 100 |") != std::string::npos);
 }
 
 TEST_CASE("report: shares of different sets of images are kept apart") {
@@ -127,8 +127,24 @@ TEST_CASE("report: shares of different sets of images are kept apart") {
   StageBench bench("report.page");
   bench.give("attacks", attacked(), {{"variant", "a"}}).give("attacks", chosen, {{"variant", "a"}}).run();
   CHECK(file(bench, "variants.csv") ==
-        "variant,\"robustness (fgsm, 0.1, 2 images)\",\"robustness (fgsm, 0.1, 1 image)\"\na,0.5000,0\n");
+        "variant,\"robustness (fgsm, 0.1, 2 images)\",\"robustness (fgsm, 0.1, 1 image)\"\na,0.5,0\n");
   CHECK(file(bench, "report.html").find(R"json("colour":"robustness (fgsm, 0.1, 1 image)")json") != std::string::npos);
+}
+
+TEST_CASE("report: a value within boxes says how large they are, and is told apart from one of other boxes") {
+  const auto unstable = [](double neurons, double epsilon) {
+    Metrics out = measured(0.5);
+    out.values["unstable_neurons"] = neurons;
+    out.series = {{"epsilon", {epsilon, 0.5}}, {"unstable_neurons", {neurons, 90}}};
+    return out;
+  };
+  StageBench bench("report.page");
+  bench.give("metrics", unstable(61, 0.02), {{"variant", "a"}})
+      .give("metrics", unstable(70.5, 0.1), {{"variant", "b"}});
+  bench.run();
+  CHECK(file(bench, "variants.csv") ==
+        "variant,accuracy,remaining weights,unstable neurons (epsilon 0.02),unstable neurons (epsilon 0.1)\n"
+        "a,0.5,100,61,\nb,0.5,100,,70.5\n");
 }
 
 TEST_CASE("report: the page stands alone and has a place for what the engine adds") {
@@ -144,7 +160,7 @@ TEST_CASE("report: the page stands alone and has a place for what the engine add
     CHECK(times(page, fetch) == 0);
   }
   CHECK(times(page, "src=") == times(page, "src=\"data:image/png;base64,"));
-  CHECK(html.find("<td>baseline</td><td class=\"number\">0.8750</td>") != std::string::npos);
+  CHECK(html.find("<td>baseline</td><td class=\"number\">0.875</td>") != std::string::npos);
 }
 
 TEST_CASE("report: a plot is drawn of what there is data for, and of nothing else") {
@@ -169,7 +185,7 @@ TEST_CASE("report: names that the pipeline gives stand first, in tables and plot
   bench.give("history", trained(), {{"axis", "2"}, {"name", "small"}}).give("history", trained(), {{"name", "large"}});
   bench.run();
   CHECK(file(bench, "training.csv") ==
-        "name,axis,epochs,last accuracy,last train loss\nsmall,2,2,0.7500,1\nlarge,,2,0.7500,1\n");
+        "name,axis,epochs,last accuracy,last train loss\nsmall,2,2,0.75,1\nlarge,,2,0.75,1\n");
   CHECK(file(bench, "report.html").find(R"("style":"train loss","name":"small, axis 2",)") != std::string::npos);
 }
 
@@ -215,7 +231,7 @@ TEST_CASE("report: JSON keeps every digit, and a NaN is nothing") {
 TEST_CASE("report: unlabelled artifacts are numbered, nothing at all is a report too") {
   StageBench bench("report.page");
   bench.give("metrics", measured(0.5)).give("metrics", measured(0.25)).run();
-  CHECK(file(bench, "variants.csv") == "no,accuracy,remaining weights\n1,0.5000,100\n2,0.2500,100\n");
+  CHECK(file(bench, "variants.csv") == "no,accuracy,remaining weights\n1,0.5,100\n2,0.25,100\n");
   StageBench nothing("report.page");
   nothing.run();
   CHECK(nothing.result<Report>("report").files.size() == 3);
@@ -255,6 +271,44 @@ TEST_CASE("report: counterexamples of verifiers are shown beside what attacks fo
   bench.set("versions", Value(std::int64_t{5})).run();
   CHECK(times(file(bench, "report.html"), "<img ") == 11);
   CHECK(times(file(bench, "report.html"), "; 5 of 31 versions<") == 1);
+}
+
+TEST_CASE("report: a counterexample to a question about one class names it") {
+  Verdicts refuted = answered();
+  refuted.rows[1].verdict = Verdict::counterexample;
+  refuted.rows[1].target = 1;
+  refuted.witnesses = Tensor::of<float>({1, 1, 1, 2}, {0.25F, 1.F});
+  refuted.witness_rows = {1};
+  StageBench bench("report.page");
+  bench.give("verdicts", refuted).give("dataset", two_images()).run();
+  CHECK(times(file(bench, "report.html"), "shoe &rarr; &lt;b&gt;bag&lt;/b&gt;, distance 0.25<") == 1);
+}
+
+TEST_CASE("report: where not all versions are shown, every network and every attack has its share") {
+  const std::vector<std::string> variants = {"baseline", "sparse", "neuron-pruned", "weight-pruned"};
+  const std::vector<std::string> methods = {"fgsm", "pgd", "near", "far"};
+  StageBench bench("report.page");
+  for (const std::string& method : methods) {
+    for (const std::string& variant : variants) {
+      Attacks attacks = attacked();
+      attacks.method = method;
+      bench.give("attacks", attacks, {{"variant", variant}, {"dataset", "two"}});
+    }
+  }
+  bench.give("dataset", two_images());
+  for (const std::int64_t most : {4, 8, 12}) {
+    CAPTURE(most);
+    bench.set("versions", Value(most)).run();
+    const std::string html = without_scripts(file(bench, "report.html"));
+    const std::string samples = html.substr(html.find("<h2>Samples</h2>"));
+    for (const std::string& variant : variants) {
+      CHECK(times(samples, "<figcaption>" + variant) + times(samples, ", " + variant) ==
+            static_cast<std::size_t>(most) / 4);
+    }
+    for (const std::string& method : methods) {
+      CHECK(times(samples, ", " + method + ":") == static_cast<std::size_t>(most) / 4);
+    }
+  }
 }
 
 TEST_CASE("report: an image is one of the data set with the same labels") {
@@ -300,14 +354,16 @@ TEST_CASE("report: several verifiers stand beside each other, a row for all that
   Verdicts other = answered();
   other.solver = "milp.verify";
   other.rows[3].verdict = Verdict::error;
+  other.budget_s = 2.5;
   StageBench bench("report.page");
   for (const std::string variant : {"a", "b"}) bench.give("verdicts", answered(), {{"variant", variant}});
   bench.give("verdicts", other, {{"variant", "b"}, {"name", "MIP"}}).run();
   CHECK(file(bench, "verdicts_by_verifier.csv") ==
         "variant,\"abstract.deeppoly, robust\",\"abstract.deeppoly, refuted\",\"abstract.deeppoly, open\","
-        "\"abstract.deeppoly, mean s\",\"MIP, robust\",\"MIP, refuted\",\"MIP, open\",\"MIP, mean s\"\n"
-        "a,2,0,2,0.500,,,,\nb,2,0,2,0.500,2,0,2*,0.500\n");
-  CHECK(times(file(bench, "report.html"), "<th class=\"group begin\" colspan=\"4\">MIP</th>") == 1);
+        "\"abstract.deeppoly, mean s\",\"abstract.deeppoly, budget s\",\"MIP, robust\",\"MIP, refuted\",\"MIP, open\","
+        "\"MIP, mean s\",\"MIP, budget s\"\n"
+        "a,2,0,2,0.500,,,,,,\nb,2,0,2,0.500,,2,0,2*,0.500,2.5\n");
+  CHECK(times(file(bench, "report.html"), "<th class=\"group begin\" colspan=\"5\">MIP</th>") == 1);
   CHECK(times(file(bench, "report.html"), "<p class=\"note\">* some of these answers are errors</p>") == 1);
   CHECK(times(file(bench, "verdicts.csv"), "\n") == 4);
 }
@@ -326,6 +382,9 @@ TEST_CASE("report: questions are counted by the time in which they were decided,
     CHECK(times(points, point) == 1);
   }
   CHECK(times(points, R"("y":3.0)") == 0);
+  CHECK(times(points, "'limit ' + format(datum.limit, '~g') + ' s'") == 1);
+  CHECK(times(file(bench, "verdicts.csv"), "variant,solver,radius,budget s,robust,") == 1);
+  CHECK(times(file(bench, "verdicts.csv"), "\na,abstract.deeppoly,0.02,60,2,") == 1);
 }
 
 TEST_CASE("report: distances are the share of images that have at most that") {
@@ -380,7 +439,7 @@ TEST_CASE("report: given tables come first, in the page and as files, and all pa
   CHECK(times(file(bench, "table_4_size.tex"), "\\caption{Table 4: size}") == 1);
   CHECK(times(file(bench, "table_4_size.md"), "| a | 100 |") == 1);
   CHECK(times(file(bench, "report.md"), "## Table 4: size\n") == 1);
-  CHECK(times(file(bench, "variants.tex"), "a & 0.5000 & 100 \\\\\n") == 1);
+  CHECK(times(file(bench, "variants.tex"), "a & 0.5 & 100 \\\\\n") == 1);
   bench.give("tables", table.output("table"));
   CHECK_THROWS_WITH_AS(bench.run(), "two files of the report are named 'table_4_size'", Error);
 }

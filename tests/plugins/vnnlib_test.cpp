@@ -121,7 +121,7 @@ TEST_CASE("linear terms are added up exactly and rounded once") {
   CHECK(with_asserts("(assert (<= (+ 1e300 1e-300) 1e300))").cases.empty());
   CHECK(only_case("(<= (- (* 3 (/ Y_0 3)) Y_0) 0)").empty());
   CHECK(only_constraint("(<= (/ Y_0 3) 0.1)") == OutputConstraint{.terms = {{0, 1.0 / 3}}, .limit = 0.1});
-  CHECK(only_constraint("(<= (* 5e-324 Y_0) (+ 1e-5 1e-400))").terms == Terms{{0, 5e-324}});
+  CHECK(only_constraint("(<= (* 3e-308 Y_0) (+ 1e-5 1e-400))").terms == Terms{{0, 3e-308}});
   CHECK(only_constraint("(<= Y_0 (+ 9007199254740993 0.0))").limit == 9007199254740992);   // a tie, to even
   CHECK(only_constraint("(<= Y_0 (+ 9007199254740992 1.01))").limit == 9007199254740994);  // above the tie
   CHECK(only_constraint("(<= (* 1.0 Y_0) 1)").terms[0].factor == 1);
@@ -133,7 +133,7 @@ TEST_CASE("linear terms are added up exactly and rounded once") {
   CHECK(with_asserts("(assert (<= (+ 1e300 1e-300) 1e300))").cases.empty());
   CHECK(only_case("(<= (- (* 3 (/ Y_0 3)) Y_0) 0)").empty());
   CHECK(only_constraint("(<= (/ Y_0 3) 0.1)") == OutputConstraint{.terms = {{0, 1.0 / 3}}, .limit = 0.1});
-  CHECK(only_constraint("(<= (* 5e-324 Y_0) (+ 1e-5 1e-400))").terms == Terms{{0, 5e-324}});
+  CHECK(only_constraint("(<= (* 3e-308 Y_0) (+ 1e-5 1e-400))").terms == Terms{{0, 3e-308}});
   CHECK(only_constraint("(<= (+ Y_0 1e-400) 1e-5)").limit == 1e-5);
   CHECK(only_constraint("(<= Y_0 (+ 9007199254740992 1))").limit == 9007199254740992);     // a tie, to even
   CHECK(only_constraint("(<= Y_0 (+ 9007199254740992 1.01))").limit == 9007199254740994);  // above the tie
@@ -254,6 +254,7 @@ TEST_CASE("what cannot be read is refused with its place and the reason") {
   check(start + "(assert (<= (* " + repeated("9", 2000) + " Y_0) 1))", "too many digits");
   check(start + "(assert (<= (* 0.99999999999999999 Y_0) 1))", "p.vnnlib:8:9: a factor here is nearer to 1");
   check(start + "(assert (<= (+ Y_1 (* -1.00000000000000001 Y_0)) 1))", "a factor here is nearer to 1");
+  check(start + "(assert (<= (* 1e-310 Y_0) 1))", "p.vnnlib:8:9: a factor here is too small for a double");
   check(start + "(assert (<= Y_3 1))", "'Y_3' is neither a number nor declared");
   check(start + "(assert (<= X_01 1))", "'X_01'");
   check(start + "(assert (and))", "needs an operator");

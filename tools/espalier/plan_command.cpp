@@ -6,6 +6,7 @@
 
 #include "core/text.hpp"
 #include "counted.hpp"
+#include "node_names.hpp"
 #include "output_file.hpp"
 #include "pipeline/graph.hpp"
 #include "session.hpp"
@@ -39,9 +40,8 @@ std::vector<int> nodes_named(const pipeline::Plan& plan, const Options& options)
   if (auto nodes = plan.matching(options.node); !nodes.empty()) return nodes;
   std::vector<std::string> names;
   for (const std::string& name : plan.node_names()) {
-    const std::string base = name.substr(0, name.find('@'));
-    const std::size_t brief = base.rfind('.') + 1;
-    names.insert(names.end(), {name, name.substr(brief), base, base.substr(brief)});
+    const auto known = names_of(name);
+    names.insert(names.end(), known.begin(), known.end());
   }
   throw Error(Code::request,
               fmt::format("the pipeline has no node '{}'{}", options.node, core::did_you_mean(options.node, names)),

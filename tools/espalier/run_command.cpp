@@ -2,6 +2,7 @@
 // run: resolve, say what will run and why, execute, record, export the reports.
 #include <chrono>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -31,8 +32,10 @@ using Clock = std::chrono::steady_clock;
 /// What a run comes to, for the record, the JSON and the last lines.
 struct Summary {
   cache::RunRecord record;
-  std::vector<std::string> reports;  ///< absolute paths
-  int stopped = 0;                   ///< nodes that an interruption kept from running
+  std::vector<Diagnostic> mistakes{};          ///< why nothing ran
+  std::map<std::string, std::string> hints{};  ///< of nodes that failed
+  std::vector<std::string> reports{};          ///< absolute paths
+  int stopped = 0;                             ///< nodes that an interruption kept from running
   int exit_code = kOk;
 };
 
@@ -109,7 +112,8 @@ cache::RunRecord opening_record(Session& session, const run::Resolution& resolut
   return record;
 }
 
-void note_nodes(const Session& session, const run::RunReport& report, cache::RunRecord& record) {
+void note_nodes(const Session& session, const run::RunReport& report, Summary& summary) {
+  cache::RunRecord& record = summary.record;
   for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
     const std::string& name = session.plan.nodes()[i].name;
     const auto& outcome = report.outcomes[i];
@@ -118,7 +122,13 @@ void note_nodes(const Session& session, const run::RunReport& report, cache::Run
     if (is_there && report.keys[i]) record.keys[name] = report.keys[i]->hex();
     if (!outcome) continue;
     if (const auto* ran = std::get_if<run::Ran>(&*outcome)) record.node_seconds[name] = ran->seconds;
-    if (const auto* failed = std::get_if<run::Failed>(&*outcome)) record.failures[name] = failed->message;
+    if (const auto* failed = std::get_if<run::Failed>(&*outcome)) {
+      record.failures[name] = failed->message;
+      summary.hints[name] = failed->hint;
+    }
+    if (const auto* skipped = std::get_if<run::Skipped>(&*outcome)) {
+      record.skips[name] = session.plan.nodes()[static_cast<std::size_t>(skipped->because)].name;
+    }
   }
 }
 
@@ -210,7 +220,7 @@ Summary execute(Session& session, run::Resolution resolution, const Options& opt
   record.seconds = report.seconds;
   summary.stopped = report.stopped;
   record.state = state_of(session.plan, report.keys);
-  note_nodes(session, report, record);
+  note_nodes(session, report, summary);
   summary.exit_code = exit_code_of(report);
   summary.reports = export_reports(session, report, folder);
   const core::Path root = std::filesystem::absolute(workshop.store.root()).lexically_normal();
@@ -223,7 +233,18 @@ Summary execute(Session& session, run::Resolution resolution, const Options& opt
 void print_json(const Summary& summary) {
   const cache::RunRecord& r = summary.record;
   nlohmann::ordered_json failed = nlohmann::ordered_json::array();
-  for (const auto& [node, message] : r.failures) failed.push_back({{"node", node}, {"message", message}});
+  for (const auto& [node, message] : r.failures) {
+    failed.push_back({{"node", node}, {"message", message}, {"hint", summary.hints.at(node)}});
+  }
+  nlohmann::ordered_json mistakes = nlohmann::ordered_json::array();
+  for (const Diagnostic& d : summary.mistakes) {
+    if (d.severity != Severity::error) continue;
+    mistakes.push_back({{"file", d.span.file},
+                        {"line", d.span.line},
+                        {"column", d.span.column},
+                        {"message", d.text},
+                        {"hint", d.hint}});
+  }
   const nlohmann::ordered_json out = {{"pipeline", r.pipeline},
                                       {"run", r.id},
                                       {"seconds", r.seconds},
@@ -235,8 +256,10 @@ void print_json(const Summary& summary) {
                                         {"skipped", r.skipped},
                                         {"stopped", summary.stopped}}},
                                       {"failed", failed},
-                                      {"reports", summary.reports}};
-  fmt::print("{}\n", out.dump());
+                                      {"reports", summary.reports},
+                                      {"mistakes", mistakes}};
+  // Messages may quote bytes of a broken file.
+  fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 void print_reports(const Summary& summary) {
@@ -245,15 +268,13 @@ void print_reports(const Summary& summary) {
   }
 }
 
-}  // namespace
-
-int run_command(const Options& options) {
+int run_pipeline(const Options& options, Diagnostics& findings) {
   const auto begin = Clock::now();
   if (options.executor != "local") {
     throw Error(Code::request, fmt::format("this espalier has no executor '{}', only 'local'", options.executor),
                 "leave --executor out; inside an allocation, 'srun espalier run' uses its cores and devices");
   }
-  const auto session = Session::open(options);
+  const auto session = Session::open(options, findings);
   if (!session) return kBadRequest;
   run::Resolution resolution = session->resolve();
   auto summary = nothing_to_do(*session, resolution);
@@ -281,6 +302,24 @@ int run_command(const Options& options) {
     print_reports(*summary);
   }
   return summary->exit_code;
+}
+
+}  // namespace
+
+int run_command(const Options& options) {
+  Diagnostics findings;
+  const auto print_mistakes = [&] {
+    if (options.json) print_json({.record = {}, .mistakes = findings.all()});
+  };
+  try {
+    const int status = run_pipeline(options, findings);
+    if (status == kBadRequest) print_mistakes();
+    return status;
+  } catch (const Error& error) {
+    findings.error({}, error.what()).hint = error.hint();
+    print_mistakes();
+    throw;
+  }
 }
 
 }  // namespace espalier::cli

@@ -10,12 +10,18 @@
 namespace espalier::cli {
 namespace {
 
+/// What became of the nodes of a run; `not run` is what an interruption kept from running.
+std::string counts_text(const cache::RunRecord& r) {
+  std::string text = fmt::format("{} up to date, {} ran, {} failed, {} skipped", r.hit, r.ran, r.failed, r.skipped);
+  const int left = r.total - r.hit - r.ran - r.failed - r.skipped;
+  return left > 0 ? text + fmt::format(", {} not run", left) : text;
+}
+
 void print_run(const cache::RunRecord& r) {
   fmt::print("run       {}\npipeline  {} ({})\nstarted   {}\nseconds   {:.2f}\noutcome   {}\n", r.id, r.pipeline,
              r.file, r.started, r.seconds,
              r.outcome == cache::kUnfinished ? "unfinished: still running, or killed" : r.outcome);
-  fmt::print("nodes     {}: {} up to date, {} ran, {} failed, {} skipped\n", r.total, r.hit, r.ran, r.failed,
-             r.skipped);
+  fmt::print("nodes     {}: {}\n", r.total, counts_text(r));
   for (const auto& [node, message] : r.failures) fmt::print("failed    {}: {}\n", node, message);
   for (const auto& [node, seconds] : r.node_seconds)
     fmt::print("ran       {:<50} {}\n", node, core::duration_text(seconds));
@@ -61,8 +67,8 @@ int runs_command(const Options& options) {
       fmt::print("{}  (record cannot be read)\n", id);
       continue;
     }
-    fmt::print("{}  {:<11}  {:>9}  {}: {} up to date, {} ran, {} failed, {} skipped\n", r->id, r->outcome,
-               core::duration_text(r->seconds), counted(r->total, "node"), r->hit, r->ran, r->failed, r->skipped);
+    fmt::print("{}  {:<11}  {:>9}  {}: {}\n", r->id, r->outcome, core::duration_text(r->seconds),
+               counted(r->total, "node"), counts_text(*r));
   }
   return kOk;
 }

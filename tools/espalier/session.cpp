@@ -118,14 +118,16 @@ Session::Session(const Options& options, const core::Path& folder)
 }
 
 std::unique_ptr<Session> Session::open(const Options& options) {
-  std::unique_ptr<Session> session(new Session(options, core::Path(options.pipeline).parent_path()));
-  bool bad_plugin = false;
-  for (const plugin::Refused& refused : session->workshop.refused) {
-    fmt::print(stderr, "{}: {}\n", refused.named_explicitly ? "error" : "warning", refused.why);
-    bad_plugin |= refused.named_explicitly;
-  }
-  const std::string text = pipeline_text(session->workshop.disk, options.pipeline);
   Diagnostics findings;
+  return open(options, findings);
+}
+
+std::unique_ptr<Session> Session::open(const Options& options, Diagnostics& findings) {
+  std::unique_ptr<Session> session(new Session(options, core::Path(options.pipeline).parent_path()));
+  const std::string text = pipeline_text(session->workshop.disk, options.pipeline);
+  for (const plugin::Refused& refused : session->workshop.refused) {
+    refused.named_explicitly ? findings.error({}, refused.why) : findings.warning({}, refused.why);
+  }
   session->document = pipeline::Document::parse(options.pipeline, text, findings);
   for (const std::string& assignment : options.sets) session->document.set(assignment, findings);
   auto plan = pipeline::Plan::build(session->document, session->workshop.registry, findings);
@@ -139,7 +141,7 @@ std::unique_ptr<Session> Session::open(const Options& options) {
   }
   if (plan && !options.force.empty())
     session->run_options.force = chosen(*plan, options.force, "--force", options.pipeline, findings);
-  if (print(findings, text) || !plan || bad_plugin) return nullptr;
+  if (print(findings, text) || !plan) return nullptr;
   session->plan = std::move(*plan);
   session->run_options.fail_fast = options.fail_fast;
   session->run_options.retry_timeout = options.retry == "timeout";
@@ -206,6 +208,21 @@ std::string hit_text(Session& session, const run::Resolution& resolution, int no
   return text;
 }
 
+/// What the last run of the pipeline says of a node that it did not make; nothing when it made it, or knows no such
+/// node.
+std::string last_failure_text(Session& session, int node) {
+  const std::string& name = session.plan.nodes()[static_cast<std::size_t>(node)].name;
+  const auto& last = session.last_run();
+  if (!last) return {};
+  if (const auto failed = last->failures.find(name); failed != last->failures.end()) {
+    return fmt::format("  it failed in run {}: {}\n", last->id, failed->second);
+  }
+  if (const auto skipped = last->skips.find(name); skipped != last->skips.end()) {
+    return fmt::format("  it was skipped in run {}, because '{}' failed\n", last->id, skipped->second);
+  }
+  return {};
+}
+
 std::string pending_text(Session& session, const run::Resolution& resolution, int node) {
   std::vector<std::string> waiting;
   for (const int before : session.plan.predecessors(node)) {
@@ -215,7 +232,8 @@ std::string pending_text(Session& session, const run::Resolution& resolution, in
   }
   return fmt::format("{} cannot be decided yet: {} of {} inputs have still to run (first: {})\n",
                      session.plan.nodes()[static_cast<std::size_t>(node)].name, waiting.size(),
-                     session.plan.predecessors(node).size(), waiting.empty() ? "?" : waiting.front());
+                     session.plan.predecessors(node).size(), waiting.empty() ? "?" : waiting.front()) +
+         last_failure_text(session, node);
 }
 
 std::string place_text(const Span& span) {
@@ -234,6 +252,18 @@ std::string axis_text(const Session& session, const cache::AxisHistory::Former& 
     text += fmt::format("  {}{}\n", change.text, axis == axes.end() ? "" : place_text(axis->span));
   }
   return text;
+}
+
+/// Of a result that was made before and is not there any more.
+std::string gone_text(cache::Store& store, const Digest& key) {
+  std::string text = "  nothing changed, but its result is no longer in the store";
+  const auto action = store.action(key);
+  if (!action) return text + "\n";
+  for (const cache::OutputRef& output : action->outputs) {
+    if (const auto copy = store.damaged_copy(output.content))
+      text += fmt::format("; it was damaged: '{}'", copy->string());
+  }
+  return text + "\n";
 }
 
 std::string differences_text(const Session& session, int node, const cache::Ingredients& then,
@@ -259,15 +289,20 @@ std::string why(Session& session, const run::Resolution& resolution, int node) {
     const Error& error = problem->second;
     return text + fmt::format("  {}\n{}", error.what(), error.hint().empty() ? "" : "    " + error.hint() + "\n");
   }
+  const std::string last_failure = last_failure_text(session, node);
+  text += last_failure;
   const auto former = session.former(node);
   if (former) text += axis_text(session, *former);
   const auto then = session.last_ingredients(former && former->name ? *former->name : session.plan.nodes()[i].name);
-  if (!then) return former ? text : text + "  there is no earlier result of a node of this name in this store\n";
+  if (!then)
+    return former || !last_failure.empty()
+               ? text
+               : text + "  there is no earlier result of a node of this name in this store\n";
   if (*then != *resolution.ingredients[i]) {
     return text + differences_text(session, node, *then, *resolution.ingredients[i]);
   }
   if (!session.workshop.store.lookup(*resolution.keys[i])) {
-    return text + "  nothing changed, but its result is no longer in the store\n";
+    return text + gone_text(session.workshop.store, *resolution.keys[i]);
   }
   return text + (session.run_options.retry_timeout ? "  --retry timeout, and it holds verdicts 'timeout'\n"
                                                    : "  --retry failed, and it holds verdicts 'error'\n");

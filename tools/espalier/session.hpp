@@ -51,6 +51,8 @@ class Session {
  public:
   /// Reads, checks and plans. When something is wrong, says all of it on stderr and gives nothing.
   static std::unique_ptr<Session> open(const Options& options);
+  /// The same; what was printed is also appended to `findings`.
+  static std::unique_ptr<Session> open(const Options& options, Diagnostics& findings);
 
   Workshop workshop;
   pipeline::Document document;

@@ -7,6 +7,7 @@
 #include <espalier/results.hpp>
 
 #include "core/text.hpp"
+#include "node_names.hpp"
 #include "session.hpp"
 #include "store_place.hpp"
 
@@ -21,12 +22,8 @@ struct Found {
 
 /// Whether `wanted` is a node's name, whole or short, with its axes or without, with ".port" or not.
 bool names_output(const std::string& wanted, const std::string& name, const std::string& port) {
-  const std::string base = name.substr(0, name.find('@'));
-  const std::size_t brief = base.rfind('.') + 1;
-  for (const std::string& known : {name, name.substr(brief), base, base.substr(brief)}) {
-    if (wanted == known || wanted == known + "." + port) return true;
-  }
-  return false;
+  return std::ranges::any_of(names_of(name),
+                             [&](const std::string& known) { return wanted == known || wanted == known + "." + port; });
 }
 
 /// A result that is there, but whose record is not, is made again, as the message says; what gc took is none.
@@ -119,6 +116,22 @@ void show(Workshop& workshop, const Found& found) {
   for (const auto& [name, field] : fields.all()) fmt::print("{:<28} {}\n", name, field_text(field));
 }
 
+[[noreturn]] void throw_unknown(Workshop& workshop, const std::string& wanted) {
+  std::vector<std::string> names;
+  for (const std::string& id : workshop.runs.ids()) {
+    const auto record = workshop.runs.read(id);
+    if (!record) continue;
+    for (const auto& [name, key] : record->keys) {
+      const auto known = names_of(name);
+      names.insert(names.end(), known.begin(), known.end());
+    }
+  }
+  throw Error(Code::request,
+              fmt::format("'{}' is neither a node of a run in '{}' nor the beginning of an artifact's digest{}", wanted,
+                          workshop.store.root().string(), core::did_you_mean(wanted, names)),
+              "see nodes with: espalier runs RUN, and artifacts with: espalier store ls (both take --store)");
+}
+
 /// One of several nodes that differ in their axes must be named.
 void require_one_node(const std::vector<Found>& found, const std::string& wanted) {
   std::vector<std::string> nodes;
@@ -137,12 +150,7 @@ int show_command(const Options& options) {
   Workshop workshop(options, store_nearby(options));
   auto found = outputs_of_node(workshop, options.artifact);
   if (found.empty()) found = outputs_by_digest(workshop, options.artifact);
-  if (found.empty()) {
-    throw Error(Code::request,
-                fmt::format("'{}' is neither a node of a run in '{}' nor the beginning of an artifact's digest",
-                            options.artifact, workshop.store.root().string()),
-                "see nodes with: espalier runs RUN, and artifacts with: espalier store ls (both take --store)");
-  }
+  if (found.empty()) throw_unknown(workshop, options.artifact);
   require_one_node(found, options.artifact);
   for (const Found& f : found) show(workshop, f);
   return kOk;

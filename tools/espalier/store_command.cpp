@@ -81,7 +81,7 @@ int store_verify_command(const Options& options) {
                 "a run makes one, and --store names another");
   }
   const auto summary = workshop.store.verify();
-  for (const auto& problem : summary.problems) fmt::print("{}: {}\n", problem.file.string(), problem.text);
+  for (const auto& problem : summary.problems) fmt::print("{}\n", problem.text);
   fmt::print("{} and {}, {}: {}\n", counted(summary.objects, "artifact"), counted(summary.actions, "record"),
              core::bytes_text(static_cast<double>(summary.bytes)),
              summary.problems.empty() ? "all as they should be" : counted(summary.problems.size(), "problem"));
@@ -121,7 +121,7 @@ std::vector<cache::RunRecord> chosen_runs(Workshop& workshop, const std::vector<
 }
 
 int say_copied(const cache::Store::Copied& copied, std::size_t runs, const core::Path& where) {
-  for (const auto& problem : copied.problems) fmt::print(stderr, "{}: {}\n", problem.file.string(), problem.text);
+  for (const auto& problem : copied.problems) fmt::print(stderr, "{}\n", problem.text);
   fmt::print("{} ({}, {}) and {} copied to '{}'; {} there already\n", counted(copied.results, "result"),
              counted(copied.objects, "artifact"), core::bytes_text(static_cast<double>(copied.bytes)),
              counted(runs, "run"), where.string(),

@@ -8,11 +8,11 @@
 
 namespace espalier::inline v1 {
 
-/// An image has as many elements as the network takes, and there is one output a class. Throws Error(request), naming
-/// both, when it is not so.
+/// An image has the shape that the network takes, whatever axes of one there are; where one of both is a vector, as
+/// many elements. There is one output a class. Throws Error(request), naming both, when it is not so.
 ESPALIER_API void require_fit(const Network& network, const Dataset& dataset);
-/// The centres have the shape of the network's input; labels and targets are among its outputs, and differ. Throws
-/// Error(request), naming the row and both values, when it is not so.
+/// The same for the centres; labels and targets are among the network's outputs, and differ. Throws Error(request),
+/// naming the row and both values, when it is not so.
 ESPALIER_API void require_fit(const Network& network, const Instances& instances);
 
 /// The property is about as many inputs and outputs as the network has. Throws Error(request), naming all four, when it

@@ -8,7 +8,8 @@
 
 namespace espalier::inline v1 {
 
-/// sum of factor * Y[output] over the terms <= limit. No output is named twice.
+/// sum of factor * Y[output] over the terms <= limit. No output is named twice; no factor is
+/// denormal, so that its decimal is within a share of it.
 struct OutputConstraint {
   struct Term {
     std::int64_t output = 0;

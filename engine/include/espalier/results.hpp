@@ -31,7 +31,7 @@ class ESPALIER_API Instances : public Artifact {
     double epsilon = 0;
   };
   std::vector<Row> rows;
-  Tensor centres;  ///< f32 [rows, ...input shape]
+  Tensor centres;  ///< f32 [rows, ...shape of an image]; see fit.hpp
   double clip_low = 0;
   double clip_high = 1;
 
