@@ -37,6 +37,17 @@ TEST_CASE("what a file holds does nothing to the terminal") {
   CHECK(shown == "p:1:3: error: x\n    1 | ?[2J? ?? \xc3\xa4 ?? \xe2\x82\xac ??\n      |   ^\n");
 }
 
+TEST_CASE("a name out of a file is written so that one sees what it is") {
+  CHECK(espalier::printable("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x8c\xb3 a\\b") ==
+        "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x8c\xb3 a\\b");
+  CHECK(espalier::printable("\x1b[31m\a\n\x7f") == "\\x1b[31m\\x07\\x0a\\x7f");
+  CHECK(espalier::printable("\xff\xc3") == "\\xff\\xc3");
+  CHECK(espalier::printable("\xc2\x9b") == "\\xc2\\x9b");                    // a control of two bytes
+  CHECK(espalier::printable("\xe0\x9f\xbf") == "\\xe0\\x9f\\xbf");           // longer than it need be
+  CHECK(espalier::printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");           // half of a pair
+  CHECK(espalier::printable("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");  // beyond Unicode
+}
+
 TEST_CASE("a finding without a place has no source line") {
   Diagnostics findings;
   findings.error(Span{"--set", 0, 0, 0}, "no node 'x'");

@@ -39,18 +39,19 @@ void require_witnesses(const Verdicts& verdicts, const Network& network) {
                                           to_text(points.dtype()), to_text(shape), to_text(network.input_shape())));
 }
 
+void say(Verdicts::Row& row, const std::string& text) {
+  row.message = row.message.empty() ? text : text + "; " + row.message;
+}
+
 /// Settles a row that claims a counterexample by what its witness shows.
 void settle(Verdicts::Row& row, const Replay& replay) {
   row.witness_checked = replay.over_reals == Holds::yes;
-  const auto say = [&](const std::string& text) {
-    row.message = row.message.empty() ? text : text + "; " + row.message;
-  };
   if (row.witness_checked) {
-    if (!replay.in_float32) say("violates over the reals, but not in plain float32 inference");
+    if (!replay.in_float32) say(row, "violates over the reals, but not in plain float32 inference");
     return;
   }
   row.verdict = Verdict::error;
-  say("counterexample refused: " + replay.reason + (replay.in_float32 ? ", though in float32 inference" : ""));
+  say(row, "counterexample refused: " + replay.reason + (replay.in_float32 ? ", though in float32 inference" : ""));
 }
 
 /// Replays every counterexample: `show` gives what a witness shows about a row, by number and as it stands.
@@ -92,9 +93,15 @@ Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const
   }
   artifact::require_points("witnesses", verdicts.witnesses, verdicts.witness_rows, 1, DType::f64);
   require_witnesses(verdicts, network);
-  return with_replayed(std::move(verdicts), [&](const Tensor& witness, std::size_t, const Verdicts::Row&) {
-    return replay(network, witness.to_doubles(), property);
-  });
+  Replay shown;
+  const auto show = [&](const Tensor& witness, std::size_t, const Verdicts::Row&) {
+    return shown = replay(network, witness.to_doubles(), property);
+  };
+  Verdicts checked = with_replayed(std::move(verdicts), show);
+  // One answer has room for what would be said of almost every row of thousands.
+  Verdicts::Row& row = checked.rows[0];
+  if (row.witness_checked && shown.in_float32) say(row, "violates over the reals, and in plain float32 inference too");
+  return checked;
 }
 
 }  // namespace espalier::inline v1

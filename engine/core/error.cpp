@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,6 +29,46 @@ std::string_view to_text(Code code) {
       return "internal";
   }
   return "internal";
+}
+
+namespace {
+
+/// How many bytes from `at` on are one character of UTF-8 that a terminal shows and does not obey; 0: none.
+std::size_t shown_bytes(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(at) < 0x80) return (byte(at) >= 0x20 && byte(at) != 0x7f) || text[at] == '\t' ? 1 : 0;
+  const std::size_t length = byte(at) >= 0xf0 ? 4 : byte(at) >= 0xe0 ? 3 : byte(at) >= 0xc2 ? 2 : 0;
+  if (length == 0 || byte(at) > 0xf4 || at + length > text.size()) return 0;
+  std::uint32_t character = byte(at) & (0x7fU >> length);
+  for (std::size_t i = at + 1; i < at + length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    character = character << 6 | (byte(i) & 0x3f);
+  }
+  constexpr std::array<std::uint32_t, 5> kLeast = {0, 0, 0xa0, 0x800, 0x10000};  // below 0xa0 are controls
+  const bool is_surrogate = character >= 0xd800 && character < 0xe000;
+  return character >= kLeast[length] && character < 0x110000 && !is_surrogate ? length : 0;
+}
+
+/// With what `instead` gives in place of every byte that must not be shown.
+template <class Instead>
+std::string shown(std::string_view text, Instead instead) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = shown_bytes(text, at);
+    if (length == 0) {
+      out += instead(static_cast<unsigned char>(text[at]));
+    } else {
+      out += text.substr(at, length);
+    }
+    at += std::max<std::size_t>(length, 1);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  return shown(text, [](unsigned char byte) { return fmt::format("\\x{:02x}", byte); });
 }
 
 Error::Error(Code code, const std::string& text, std::string hint)
@@ -68,28 +109,9 @@ class Lines {
   int number_ = 1;
 };
 
-/// How many bytes from `at` on are one character of UTF-8 that a terminal shows and does not obey; 0: none.
-std::size_t shown_bytes(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (byte(at) < 0x80) return (byte(at) >= 0x20 && byte(at) != 0x7f) || text[at] == '\t' ? 1 : 0;
-  const std::size_t length = byte(at) >= 0xf0 ? 4 : byte(at) >= 0xe0 ? 3 : byte(at) >= 0xc2 ? 2 : 0;
-  if (length == 0 || byte(at) > 0xf4 || at + length > text.size()) return 0;
-  for (std::size_t i = at + 1; i < at + length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const bool is_control = byte(at) == 0xc2 && byte(at + 1) < 0xa0;
-  return is_control ? 0 : length;
-}
-
-/// A file may hold anything; what would do something to the terminal becomes a '?'.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = shown_bytes(text, at);
-    out += length == 0 ? "?" : text.substr(at, length);
-    at += std::max<std::size_t>(length, 1);
-  }
-  return out;
+/// For a line that a caret points into: what must not be shown keeps its width.
+std::string shown_line(std::string_view text) {
+  return shown(text, [](unsigned char) { return "?"; });
 }
 
 /// Up to the caret, tabs stay tabs so that the caret stands under its character in any terminal.
@@ -115,7 +137,7 @@ void render_one(const Diagnostic& d, Lines& source, std::string& out) {
   if (line.empty()) return;
   const int room = std::max(1, static_cast<int>(line.size()) - d.span.column + 1);
   const int tildes = std::clamp(d.span.length, 1, room) - 1;
-  out += fmt::format("{:5} | {}\n      | {}^{}\n", d.span.line, printable(line), indent_like(line, d.span.column),
+  out += fmt::format("{:5} | {}\n      | {}^{}\n", d.span.line, shown_line(line), indent_like(line, d.span.column),
                      std::string(static_cast<std::size_t>(tildes), '~'));
 }
 

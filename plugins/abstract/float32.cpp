@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -217,6 +218,11 @@ double float32_margin_error(const std::vector<double>& errors, std::int64_t labe
 std::string float32_note(std::string_view what, double bound, double off) {
   if (bound > off) return {};
   return fmt::format("over the reals; in float32 inference {} may be off by {:.2g}", what, off);
+}
+
+std::string float32_message(bool has_inputs, std::string note) {
+  if (!has_inputs) return "the property admits no input";
+  return note.empty() ? "over the reals, and in float32 inference too" : std::move(note);
 }
 
 }  // namespace espalier::abstract

@@ -34,5 +34,8 @@ double float32_margin_error(const std::vector<double>& errors, std::int64_t labe
 /// What a proof has to say for itself when `what` is only known to be above `bound` over the reals, and single
 /// precision may be off by `off`. Empty when it holds there, too.
 std::string float32_note(std::string_view what, double bound, double off);
+/// What the proof of a property has to say in any case, given the note of a box that has one: that of no box is empty
+/// when single precision keeps the property, too.
+std::string float32_message(bool has_inputs, std::string note);
 
 }  // namespace espalier::abstract

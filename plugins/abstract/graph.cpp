@@ -28,7 +28,69 @@ Graph::Step step_of(const Network& network, std::size_t layer) {
                     l.op);
 }
 
+/// Pairs of a window and an element inside of the image that it covers, along one axis.
+double covered(std::int64_t windows, std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
+               std::int64_t padding) {
+  double pairs = 0;
+  for (std::int64_t k = 0; k < kernel; ++k) {
+    // 0 <= w stride + place < size
+    const std::int64_t place = k * dilation - padding;
+    const std::int64_t first = place >= 0 ? 0 : (-place + stride - 1) / stride;
+    const std::int64_t behind = place >= size ? 0 : (size - place + stride - 1) / stride;
+    pairs += static_cast<double>(std::max<std::int64_t>(0, std::min(windows, behind) - first));
+  }
+  return pairs;
+}
+
+/// Weights of 0 make no terms.
+double share_of_weights(const Tensor& weight) {
+  const auto values = weight.as<float>();
+  return 1 - static_cast<double>(std::ranges::count(values, 0.0F)) / static_cast<double>(values.size());
+}
+
+/// Terms of the map that an operation becomes.
+double products_of(const Op& op, const Shape& in, const Shape& out) {
+  const auto each = [&] { return static_cast<double>(std::min(element_count(in), element_count(out))); };
+  return std::visit(
+      Overloaded{
+          [](const Linear& o) { return share_of_weights(o.weight) * static_cast<double>(o.weight.size()); },
+          [&](const Conv2d& o) {
+            double products = share_of_weights(o.weight) * static_cast<double>(o.weight.dim(0) * o.weight.dim(1));
+            for (std::size_t a = 0; a < 2; ++a) {
+              products *= covered(out[a + 1], in[a + 1], o.weight.dim(static_cast<int>(a) + 2), o.stride[a],
+                                  o.dilation[a], o.padding[a]);
+            }
+            return products;
+          },
+          [&](const AvgPool& o) {
+            double products = static_cast<double>(out[0]);
+            for (std::size_t a = 0; a < 2; ++a) {
+              products *= covered(out[a + 1], in[a + 1], o.kernel[a], o.stride[a], 1, o.padding[a]);
+            }
+            return products;
+          },
+          [&](const BatchNorm&) { return each(); },
+          [&](const Affine&) { return each(); },
+          [&](const Transpose&) { return each(); },
+          [&](const Pad&) { return each(); },
+          [](const auto&) { return 0.0; },
+      },
+      op);
+}
+
 }  // namespace
+
+double expected_bytes(const Network& network) {
+  constexpr double kOfElement = sizeof(Interval) + 2 * sizeof(double) + sizeof(std::int32_t);
+  double bytes = kOfElement * static_cast<double>(element_count(network.input_shape()));
+  for (std::size_t i = 0; i < network.layers().size(); ++i) {
+    const Layer& layer = network.layers()[i];
+    const Shape& out = network.value_shape(static_cast<int>(i) + 1);
+    const double products = products_of(layer.op, network.value_shape(layer.inputs[0]), out);
+    bytes += sizeof(Columns::Term) * products + kOfElement * static_cast<double>(element_count(out));
+  }
+  return bytes;
+}
 
 Graph::Graph(const Network& network) {
   sizes_.push_back(element_count(network.input_shape()));

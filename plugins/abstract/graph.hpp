@@ -56,4 +56,8 @@ class Graph {
   double gamma_ = 0;
 };
 
+/// About how many bytes a Graph of the network and bounds of its values take: a term for every product, some numbers
+/// for every element. Counted, not made: a file of some bytes can ask for more than there are.
+double expected_bytes(const Network& network);
+
 }  // namespace espalier::abstract

@@ -39,7 +39,7 @@ ESPALIER_PLUGIN(plugin) {
       .single_threaded();
   plugin.stage("property", verify_property)
       .doc("Decides one property with DeepPoly, box by box, and tries a few points of each box as counterexamples.")
-      .revision(2)
+      .revision(3)
       .repeatable(Repeatable::budgeted)
       .single_threaded()
       .input<Network>("network", "the network to be proven")

@@ -68,10 +68,13 @@ class Decision {
     for (const Property::Case& c : property_.cases) cases[static_cast<std::size_t>(c.box)].push_back(&c);
     // A box that stays open leaves it to the others to show a violation.
     const auto goes_on = [&] { return answer_.verdict == Verdict::robust || answer_.verdict == Verdict::unknown; };
+    bool has_inputs = false;
     for (std::size_t b = 0; b < cases.size() && goes_on(); ++b) {
-      if (!cases[b].empty() && !is_empty(property_.boxes[b])) decide(property_.boxes[b], cases[b]);
+      if (cases[b].empty() || is_empty(property_.boxes[b])) continue;
+      has_inputs = true;
+      decide(property_.boxes[b], cases[b]);
     }
-    if (answer_.verdict == Verdict::robust) answer_.message = std::move(float32_note_);
+    if (answer_.verdict == Verdict::robust) answer_.message = float32_message(has_inputs, std::move(float32_note_));
     return std::move(answer_);
   }
 

@@ -46,6 +46,10 @@ ESPALIER_PLUGIN(plugin) {
       .param("memory_mib", &PropertyParams::memory_mib, kMemory)
       .at_least(1)
       .execution()
+      .param("network_mib", &PropertyParams::network_mib,
+             "MiB that the network may take beside: of one that is expected to take more, nothing is begun and the "
+             "answer is `unknown`; 0: no limit")
+      .at_least(0)
       .param("keep_proof", &PropertyParams::keep_proof,
              "keep a proof of `robust` that tools/check-proof can check; it may take memory_mib again")
       .param("device", &PropertyParams::device, kDevice)

@@ -68,7 +68,8 @@ struct Proof final : Artifact {
   std::vector<std::int64_t> weight_constraint;  ///< of its case; leaves about neurons have none
   std::vector<double> weights;                  ///< >= 0: the function is the sum of weight (constraint - limit)
 
-  bool empty() const { return scope_box.empty(); }
+  /// Of no property. That of one that admits no input has nothing but the property.
+  bool empty() const { return property.inputs == 0; }
 
   /// Adds the boxes, scopes and claims of another proof about the same property.
   void append(const Proof& other);

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include <abstract/graph.hpp>
 #include <fmt/format.h>
 
 #include <espalier/property.hpp>
@@ -41,6 +43,27 @@ Proof take_proof(ProofRecorder& recorder, const PropertyParams& params, Decision
   return {};
 }
 
+/// What becomes of a network that is too large for its limit; nothing of others.
+std::optional<Decision> refused_size(const Network& network, const PropertyParams& params) {
+  const double mib = abstract::expected_bytes(network) / 0x1p20;
+  if (params.network_mib == 0 || mib <= static_cast<double>(params.network_mib)) return std::nullopt;
+  Decision refused;
+  refused.message = fmt::format("the network alone takes about {:.0f} MiB, more than the {} MiB that it may have", mib,
+                                params.network_mib);
+  return refused;
+}
+
+Decision decide(const Network& network, const Property& property, const PropertyParams& params, Context& ctx,
+                Proof& proof) {
+  const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
+  if (auto refused = refused_size(network, params)) return *std::move(refused);
+  const Verifier verifier(network, bytes_of_mib(params.memory_mib), Device::chosen(params.device, ctx.device()));
+  ProofRecorder recorder(verifier.graph(), property, bytes_of_mib(params.memory_mib));
+  Decision decision = verifier.decide(property, ctx.threads(), used, params.keep_proof ? &recorder : nullptr);
+  if (params.keep_proof) proof = take_proof(recorder, params, decision);
+  return decision;
+}
+
 }  // namespace
 
 void verify(const VerifyParams& params, Context& ctx) {
@@ -68,11 +91,9 @@ void verify_property(const PropertyParams& params, Context& ctx) {
   require_fit(network, property);
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
-  const abstract::Used used = abstract::clock_of(ctx, params.budget_s);
-  const Verifier verifier(network, bytes_of_mib(params.memory_mib), Device::chosen(params.device, ctx.device()));
-  ProofRecorder proof(verifier.graph(), property, bytes_of_mib(params.memory_mib));
-  Decision d = verifier.decide(property, ctx.threads(), used, params.keep_proof ? &proof : nullptr);
-  ctx.out("proof", params.keep_proof ? take_proof(proof, params, d) : Proof());
+  Proof proof;
+  Decision d = decide(network, property, params, ctx, proof);
+  ctx.out("proof", std::move(proof));
   Metrics metrics;
   metrics.values = {{"subproblems", static_cast<double>(d.subproblems)}, {"lower_bound", d.bound}, {"rigorous", 1}};
   ctx.out("metrics", std::move(metrics));

@@ -18,6 +18,7 @@ struct VerifyParams : abstract::VerifyParams {
 struct PropertyParams {
   double budget_s = 0;
   std::int64_t memory_mib = 2048;
+  std::int64_t network_mib = 0;
   std::string device = "auto";
   bool keep_proof = false;
 };

@@ -127,7 +127,9 @@ class PropertyDecision {
     }
     decision_.witness = witness_.take();
     if (decision_.verdict == Verdict::counterexample) decision_.message.clear();
-    if (decision_.verdict == Verdict::robust) decision_.message = float32_note_;
+    if (decision_.verdict == Verdict::robust) {
+      decision_.message = abstract::float32_message(has_inputs_, std::move(float32_note_));
+    }
     if (decision_.verdict == Verdict::unknown && decision_.message.empty()) decision_.message = message_of(why_);
     return std::move(decision_);
   }
@@ -152,6 +154,7 @@ class PropertyDecision {
     while (!ranges.complete()) ranges.extend();
     const std::vector<Case> cases = cases_of(b, ranges);
     if (cases.empty()) return;
+    has_inputs_ = true;
     if (resources_.proof != nullptr) resources_.proof->begin_box(box.low, box.high, case_numbers(b));
     const std::int64_t unstable = abstract::unstable_neurons(ranges);
     if (!suits_box_search(split) || unstable > kManyNeurons) return by_phases(reals, cases, box);
@@ -251,6 +254,7 @@ class PropertyDecision {
   MayContinue may_continue_ = [this] { return resources_.used() < 1; };
   Decision decision_;
   SecondLook::End why_ = SecondLook::End::refuted;
+  bool has_inputs_ = false;  ///< some case has
   std::string float32_note_;
   Witness witness_;
 };

@@ -103,7 +103,7 @@ void NamedText::fail(Code code, std::size_t offset, const std::string& what, std
   const std::string_view before = text.substr(0, offset);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-  throw Error(code, fmt::format("{}:{}:{}: {}", name, line, offset - line_start + 1, what), std::move(hint));
+  throw Error(code, fmt::format("{}:{}:{}: {}", name, line, offset - line_start + 1, printable(what)), std::move(hint));
 }
 
 std::vector<Expression> read_expressions(const NamedText& file) {

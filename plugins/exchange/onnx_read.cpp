@@ -32,6 +32,23 @@ auto at_place(const std::string& place, Work&& work) {
   }
 }
 
+/// Runs `work` and gives what it throws a hint, where it has none.
+template <class Work>
+void with_hint(const std::string& hint, Work&& work) {
+  try {
+    work();
+  } catch (const Error& e) {
+    throw Error(e.code(), e.what(), e.hint().empty() ? hint : e.hint());
+  }
+}
+
+/// A batch shows only in operators that cannot take it.
+std::string batch_hint(const std::string& input, const Shape& shape) {
+  if (shape.size() < 2 || shape[0] == 1) return "";
+  return fmt::format("input '{}' has shape {}: if its first axis is the batch, export the model with a batch of 1",
+                     input, to_text(shape));
+}
+
 class GraphReader {
  public:
   GraphReader(const GraphProto& graph, std::int64_t opset) : graph_(graph), opset_(opset) {
@@ -47,7 +64,7 @@ class GraphReader {
     values_.emplace(input.name, Flow(0, shape));
     note_initializers();
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (needed_[i]) work(graph_.nodes[i], net);
+      if (needed_[i]) with_hint(batch_hint(input.name, shape), [&] { work(graph_.nodes[i], net); });
     }
     const auto result = values_.find(output_name());
     if (result == values_.end() || std::holds_alternative<Tensor>(result->second)) {

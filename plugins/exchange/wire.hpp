@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <espalier/error.hpp>
+
 namespace espalier::exchange {
 
 static_assert(std::endian::native == std::endian::little, "numbers in files are little-endian");
@@ -26,7 +28,8 @@ class WireReader {
   std::int64_t integer() const;    ///< an int32, int64, bool or enum
   float real() const;              ///< a float
   std::string_view bytes() const;  ///< bytes, a string or a message
-  std::string text() const { return std::string(bytes()); }
+  /// A name, which may be shown.
+  std::string text() const { return printable(bytes()); }
 
   /// Appends the elements of a repeated field, packed or one of them.
   void append_to(std::vector<std::int64_t>& out) const;

@@ -332,6 +332,35 @@ TEST_CASE("a network whose ReLUs are all open or closed is linear: DeepPoly is e
   }
 }
 
+TEST_CASE("what a graph takes is known before it is made") {
+  std::mt19937 random(8);
+  const auto taken = [](const Network& network) {
+    const Graph graph(network);
+    double bytes = 0;
+    for (int v = 0; v < graph.values(); ++v) {
+      bytes += static_cast<double>(graph.size(v) * (sizeof(Interval) + 2 * sizeof(double) + sizeof(std::int32_t)));
+      const auto* map = v == 0 ? nullptr : std::get_if<AffineMap>(&graph.node(v).step);
+      if (map != nullptr) bytes += static_cast<double>(map->weights.terms.size() * sizeof(Columns::Term));
+    }
+    return bytes;
+  };
+  const Network dense = random_dense({7, 9, 5}, 0.5, random);
+  CHECK(expected_bytes(dense) == doctest::Approx(taken(dense)));
+  for (const std::int64_t stride : {1, 2, 3}) {
+    for (const std::int64_t dilation : {1, 2}) {
+      Conv2d conv = random_convolution(2, 3, 3, random);
+      conv.stride = {stride, 1};
+      conv.padding = {2, 1};
+      conv.dilation = {dilation, 1};
+      const Network network({2, 6, 7}, {{"conv", conv, {0}},
+                                        {"pad", Pad{{1, 0}, {0, 2}}, {1}},
+                                        {"pool", AvgPool{.kernel = {2, 3}, .stride = {1, 2}, .padding = {1, 0}}, {2}},
+                                        {"relu", Relu{}, {3}}});
+      CHECK(expected_bytes(network) == doctest::Approx(taken(network)));
+    }
+  }
+}
+
 TEST_CASE("DeepPoly ends when it is told to") {
   std::mt19937 random(9);
   const Network network = random_dense({6, 8, 7, 5, 3}, 1, random);

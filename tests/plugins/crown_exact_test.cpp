@@ -454,7 +454,10 @@ TEST_CASE("robust says whether it holds in single precision, too") {
   for (const char* stage : {"crown.property", "abstract.property"}) {
     CHECK(property_stage_answers(stage)(
               {.what = "", .network = network, .property = one_output_at_most(0.25, 0.5, 0.125)})
-              .message.empty());
+              .message == "over the reals, and in float32 inference too");
+    CHECK(property_stage_answers(stage)(
+              {.what = "", .network = network, .property = one_output_at_most(0.5, 0.25, 0.125)})
+              .message == "the property admits no input");
     const Property narrow = one_output_at_most(0.25, 0.5, 0.25 - 1e-9);
     const Judged answer = property_stage_answers(stage)({.what = "", .network = network, .property = narrow});
     CHECK(answer.verdict == Verdict::robust);

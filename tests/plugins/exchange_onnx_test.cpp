@@ -253,6 +253,12 @@ TEST_CASE("onnx: what is not read is refused by its name and its node's") {
   OnnxFile zero = one_node({1, 1}, "Div", {"w"});
   zero.raw<float>("w", {1}, {0});
   CHECK(contains(refusal(zero).what(), "it divides by 0"));
+  OnnxFile odd = one_node({1, 2}, "Sig\x1b[31m\a\n\xff");
+  CHECK(contains(refusal(odd).what(), "'the Sig\\x1b[31m\\x07\\x0a\\xff' (Sig\\x1b[31m\\x07\\x0a\\xff): this"));
+  OnnxFile batch = one_node({5, 2}, "MatMul", {"w"});
+  batch.raw<float>("w", {2, 2}, {1, 2, 3, 4});
+  CHECK(contains(refusal(batch).what(), "a product of shapes [5, 2] and [2, 2]"));
+  CHECK(contains(refusal(batch).hint(), "input 'x' has shape [5, 2]: if its first axis is the batch, export"));
   OnnxFile half = one_node({1, 1}, "Add", {"w"});
   half.initializer(OnnxFile::head("w", {1}, 10) + OnnxFile::Writer().bytes(9, "ab").message());
   CHECK(contains(refusal(half).what(), "tensor 'w' is of type float16"));
@@ -345,6 +351,20 @@ TEST_CASE("onnx: a file is found plain or packed, and its damage is named") {
   CHECK(
       digest(StageBench("exchange.onnx").set("file", (dir / "plain.onnx").string()).run().result<Network>("network")) ==
       digest(network));
+  const auto complaint = [&](const char* name, std::size_t most) {
+    try {
+      exchange::read_file(dir / name, most);
+      return std::string();
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+  };
+  fs::create_directory(dir / "folder");
+  CHECK(contains(complaint("folder", exchange::kMostMessage), "folder': it is a folder"));
+  CHECK(complaint("plain.onnx", bytes.size() + 1).empty());
+  CHECK(complaint("packed.onnx", bytes.size() + 1).empty());
+  CHECK(contains(complaint("plain.onnx", bytes.size()), "plain.onnx' is larger than 0 MiB"));
+  CHECK(contains(complaint("packed.onnx", bytes.size()), "packed.onnx.gz' is larger than 0 MiB when unpacked"));
   fs::resize_file(dir / "packed.onnx.gz", fs::file_size(dir / "packed.onnx.gz") / 2);
   CHECK_THROWS_AS(read_onnx(dir / "packed.onnx"), Error);
   fs::resize_file(dir / "plain.onnx", bytes.size() / 2);

@@ -87,7 +87,7 @@ void print_json(const Attacks& attacks, const Options& options, double seconds) 
 
 int attack_command(const Options& options) {
   const auto begin = Clock::now();
-  require_output_file(options.output);
+  require_output_files(std::vector<core::Path>{options.output}, input_files(options.model));
   plugin::Registry registry;
   const auto refused = plugin::load_plugins(plugin::search_path(options.plugin_path), registry);
   for (const plugin::Refused& r : refused) {

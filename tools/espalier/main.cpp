@@ -192,7 +192,9 @@ std::string command_used(const CLI::App& app) {
 }
 
 void add_seat(CLI::App& command, Options& o) {
-  command.add_option("--device", o.device, "auto, cpu, cuda, cuda:N; or torch-cpu: crown's way on GPUs, on the CPU")
+  command
+      .add_option("--device", o.device,
+                  "auto, cpu, cuda, cuda:N; or torch-cpu: crown's way on GPUs, on the CPU (default: auto)")
       ->check(CLI::Validator(
           [](const std::string& name) {
             const bool known = name == "auto" || name == "cpu" || name == "torch-cpu" || name == "cuda";
@@ -200,7 +202,7 @@ void add_seat(CLI::App& command, Options& o) {
           },
           "DEVICE"))
       ->option_text("DEVICE");
-  command.add_option("--threads", o.threads, "processor threads (default: one a core)")
+  command.add_option("--threads", o.threads, "processor threads, one a core at most (default: one a core)")
       ->check(CLI::Range(1, 4096))
       ->option_text("N");
 }
@@ -217,12 +219,19 @@ void add_verify_command(CLI::App& app, Options& o, Command& chosen) {
   verify->add_option("--verifier", o.verifier, "the plugin whose stage 'property' is asked (default: crown)")
       ->type_name("PLUGIN");
   add_seat(*verify, o);
-  verify->add_option("--memory-mib", o.memory_mib, "MiB that open parts of the search may take")
+  verify
+      ->add_option(
+          "--memory-mib", o.memory_mib,
+          "MiB that open parts of the search may take, beside the network; given, one that takes more by itself "
+          "is not begun (default: 2048, and any network)")
       ->check(CLI::Range(1, 1 << 24))
       ->option_text("MIB");
   verify->add_flag("--json", o.json, "one JSON object on stdout in place of the answer, nothing else there");
-  verify->add_option("--witness", o.witness, "file to write the counterexample to")->type_name("FILE");
-  verify->add_option("--proof", o.proof, "file to write a proof of unsat to, for tools/check-proof (verifier crown)")
+  verify->add_option("--witness", o.witness, "file to write the counterexample of a sat to; removed otherwise")
+      ->type_name("FILE");
+  verify
+      ->add_option("--proof", o.proof,
+                   "file to write a proof of unsat to, for tools/check-proof (verifier crown); removed otherwise")
       ->type_name("FILE");
   add_plugin_path(*verify, o);
 }

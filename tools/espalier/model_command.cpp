@@ -40,7 +40,7 @@ int info_command(const Options& options) {
       for (const int value : layer.inputs) from += fmt::format("{}{}", from.empty() ? " from " : ", ", value);
     }
     fmt::print("{:>5}  {:<11} {:<20} {:>12} {}{}\n", i + 1, op_name(layer.op),
-               to_text(network.value_shape(static_cast<int>(i) + 1)), own, layer.name, from);
+               to_text(network.value_shape(static_cast<int>(i) + 1)), own, printable(layer.name), from);
   }
   fmt::print("{} parameters; {} weights, {} of them 0; {} hidden neurons (ReLU)\n", parameters, network.weights(),
              network.zero_weights(), network.hidden_neurons());
@@ -53,7 +53,7 @@ int convert_command(const Options& options) {
     throw Error(Code::request, fmt::format("'{}' ends neither in .onnx nor in .h5", target.string()),
                 "name the file to write after what it shall be");
   }
-  require_output_file(target);
+  require_output_files(std::vector{target}, input_files(options.model));
   const Network network = read_model(options.model);
   const bool is_onnx = target.extension() == ".onnx";
   write_output_file(target, is_onnx ? exchange::onnx_bytes(network) : artifact_bytes(network));

@@ -5,6 +5,7 @@
 
 #include <espalier/error.hpp>
 
+#include "exchange/file.hpp"
 #include "exchange/onnx.hpp"
 
 namespace espalier::cli {
@@ -27,8 +28,12 @@ Network read_artifact(const core::Path& file) {
 
 }  // namespace
 
+std::vector<core::Path> input_files(const core::Path& file) {
+  return {file, exchange::plain_or_packed(file)};
+}
+
 Network read_model(const core::Path& file) {
-  if (!core::RealDisk().stat(file)) {
+  if (!core::RealDisk().stat(exchange::plain_or_packed(file))) {
     throw Error(Code::request, fmt::format("there is no file '{}'", file.string()),
                 "give an ONNX file, gzipped or not, or a network of a store (.h5)");
   }

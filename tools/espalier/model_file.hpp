@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <espalier/network.hpp>
 
@@ -11,7 +12,11 @@
 
 namespace espalier::cli {
 
-/// A network from an ONNX file, gzipped or not, or from an artifact of a store (.h5). Throws Error.
+/// What a command that is given `file` to read may mean by it, and must not write: names with and without ".gz".
+std::vector<core::Path> input_files(const core::Path& file);
+
+/// A network from an ONNX file, gzipped or not, its name with or without ".gz", or from an artifact of a store (.h5).
+/// Throws Error.
 Network read_model(const core::Path& file);
 
 /// The bytes an artifact has in a store.

@@ -55,7 +55,31 @@ void write(const core::Path& file, std::string_view bytes) {
   }
 }
 
+/// Whether two names, neither of them of a device or a pipe, stand for one file, which need not be there.
+bool is_same_file(const core::Path& a, const core::Path& b) {
+  std::error_code ignored;
+  for (const core::Path& file : {a, b}) {
+    if (fs::exists(file, ignored) && !fs::is_regular_file(file, ignored)) return false;
+  }
+  if (fs::equivalent(a, b, ignored)) return true;
+  const core::Path place = fs::weakly_canonical(target_of(a), ignored);
+  return !place.empty() && place == fs::weakly_canonical(target_of(b), ignored);
+}
+
 }  // namespace
+
+void require_output_files(std::span<const core::Path> files, std::span<const core::Path> inputs) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files[i].empty()) continue;
+    require_output_file(files[i]);
+    const auto require_other = [&](const core::Path& other, std::string_view use) {
+      if (other.empty() || !is_same_file(files[i], other)) return;
+      throw Error(Code::request, fmt::format("cannot write '{}': {}", files[i].string(), use), "name another file");
+    };
+    for (const core::Path& input : inputs) require_other(input, "it is read, too");
+    for (const core::Path& output : files.first(i)) require_other(output, "it is to be written twice");
+  }
+}
 
 void require_output_file(const core::Path& file) {
   if (file.empty()) return;
@@ -67,6 +91,13 @@ void require_output_file(const core::Path& file) {
   if (folder.empty() || fs::is_directory(folder, ignored)) return;
   throw Error(Code::request, fmt::format("cannot write '{}': there is no folder '{}'", file.string(), folder.string()),
               "make the folder first, or name a file in another");
+}
+
+void remove_output_file(const core::Path& file) {
+  if (file.empty() || own_stream(file) != nullptr) return;
+  const core::Path target = target_of(file);
+  std::error_code ignored;
+  if (fs::is_regular_file(target, ignored)) core::RealDisk().remove(target);
 }
 
 void write_output_file(const core::Path& file, std::string_view bytes) {

@@ -2,6 +2,7 @@
 #include "stage_call.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,11 +23,20 @@ const StageSpec& found(const plugin::Registry& registry, const std::string& name
               "see stages with: espalier list, and refused plugins with: espalier list --plugins");
 }
 
+/// No more than there are cores: others would only wait, and take memory.
+int threads_for(const Options& options, int cores) {
+  if (options.threads == 0) return cores;
+  if (options.threads > cores) {
+    fmt::print(stderr, "note: {} threads are used of {}, one a core\n", cores, options.threads);
+  }
+  return std::min(options.threads, cores);
+}
+
 }  // namespace
 
 run::Seat seat_for(const StageSpec& stage, const Options& options) {
   const run::Lanes lanes = run::default_lanes(0);
-  run::Seat seat{.threads = options.threads > 0 ? options.threads : lanes.cores};
+  run::Seat seat{.threads = threads_for(options, lanes.cores)};
   if (!options.device.starts_with("cuda") && options.device != "auto") return seat;  // some way or other on the CPU
   const auto gpu = lanes.by_name.find("gpu");
   if (gpu == lanes.by_name.end()) {

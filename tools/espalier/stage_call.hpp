@@ -17,7 +17,8 @@ namespace espalier::cli {
 
 struct Options;
 
-/// Threads and device as the command line wants them. Throws Error(request) for a device that is not here.
+/// Threads and device as the command line wants them; says on stderr where fewer threads make sense. Throws
+/// Error(request) for a device that is not here.
 run::Seat seat_for(const StageSpec& stage, const Options& options);
 
 /// One stage run on its own, in this process: no pipeline, no store, no keys. Also the stage's Context.

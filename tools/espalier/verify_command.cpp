@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "core/text.hpp"
 #include "exchange/onnx.hpp"
 #include "exchange/vnnlib.hpp"
+#include "model_file.hpp"
 #include "output_file.hpp"
 #include "plugin/loader.hpp"
 #include "session.hpp"
@@ -51,12 +53,24 @@ class Printer {
       fmt::print("{}\n{}", answer.result, witness);
     }
     std::fflush(stdout);
+    // With an error, whoever knows the next step says it.
+    const bool is_note = !options_.json && answer.result != "error" && !answer.message.empty();
+    if (is_note) fmt::print(stderr, "note: {}\n", answer.message);
     if (!witness.empty()) write_output_file(options_.witness, witness);
   }
 
  private:
   const Options& options_;
 };
+
+/// What an answer needs besides its first line; a violation that is any input of a box is none of the network's.
+std::string about_outputs(const Property& property) {
+  const auto says_nothing = [](const Property::Case& one) { return one.constraints.empty(); };
+  const auto count = std::ranges::count_if(property.cases, says_nothing);
+  if (count == 0) return "";
+  return fmt::format("{} says nothing about outputs: every input in its box answers it",
+                     count == std::ssize(property.cases) ? "the property" : "a case of the property");
+}
 
 void require_time_limit(double timeout_s) {
   if (timeout_s >= 0 && timeout_s <= kLongest_s) return;
@@ -79,7 +93,7 @@ Question read_question(const Options& options) {
   return question;
 }
 
-void take_verdict(const Verdicts& verdicts, const Network& network, VerifyAnswer& answer) {
+void take_verdict(const Verdicts& verdicts, const Question& question, VerifyAnswer& answer) {
   const Verdicts::Row& row = verdicts.rows.at(0);
   answer.result = result_text(row.verdict);
   answer.message = row.message;
@@ -87,8 +101,11 @@ void take_verdict(const Verdicts& verdicts, const Network& network, VerifyAnswer
   answer.witness_replayed = row.witness_checked;
   if (row.verdict != Verdict::counterexample) return;
   answer.rigorous = row.witness_checked;
+  if (const std::string note = about_outputs(*question.property); !note.empty()) {
+    answer.message = note + (answer.message.empty() ? "" : "; ") + answer.message;
+  }
   answer.inputs = verdicts.witnesses.rows(0, 1).to_doubles();
-  answer.outputs = output_decimals(network, answer.inputs);
+  answer.outputs = output_decimals(*question.network, answer.inputs);
 }
 
 void take_metrics(const Metrics& metrics, VerifyAnswer& answer) {
@@ -169,14 +186,17 @@ class Verification {
     // What only the verifier knows is its own parameter, which it may not have.
     const bool is_own = !options_.device.starts_with("cuda") && options_.device != "cpu";
     if (options_.device != "auto" && (call.has_param("device") || is_own)) call.set("device", options_.device);
-    if (options_.memory_mib > 0) call.set("memory_mib", std::int64_t{options_.memory_mib});
+    if (options_.memory_mib > 0) {
+      call.set("memory_mib", std::int64_t{options_.memory_mib});
+      if (call.has_param("network_mib")) call.set("network_mib", std::int64_t{options_.memory_mib});
+    }
     call.stop_when([this] { return limit_.expired(); });
     answer_.setup_seconds = limit_.elapsed_s();
     call.run();
     const auto verdicts = call.result<Verdicts>("verdicts");
     if (!verdicts) throw Error(Code::internal, fmt::format("'{}' gave no verdicts", call.stage().qualified()));
     const Verdicts checked = with_checked_witnesses(*verdicts, *question.network, *question.property);
-    take_verdict(checked, *question.network, answer_);
+    take_verdict(checked, question, answer_);
     if (const auto metrics = call.result<Metrics>("metrics")) take_metrics(*metrics, answer_);
     if (!options_.proof.empty() && answer_.result == "unsat") write_proof(registry, call);
     return answer_.result == "error" ? kFailed : kOk;
@@ -195,7 +215,7 @@ class Verification {
     const KindSpec* kind = proof != nullptr ? registry.find_kind(proof->kind()) : nullptr;
     if (kind == nullptr) throw Error(Code::internal, fmt::format("'{}' gave no proof", call.stage().qualified()));
     const Fields fields = kind->encode(*proof);
-    if (fields.tensor("scopes/box").empty()) {  // the verdict stands all the same
+    if (!fields.has("property/inputs")) {  // of no property: the verdict stands all the same
       fmt::print(stderr, "espalier: '{}' is not written: {}\n", options_.proof, answer_.message);
       return;
     }
@@ -248,8 +268,11 @@ class Verification {
 
 int verify_command(const Options& options) {
   require_time_limit(options.timeout_s);
-  require_output_file(options.witness);
-  require_output_file(options.proof);
+  const std::vector<core::Path> outputs{options.witness, options.proof};
+  std::vector<core::Path> inputs = input_files(options.model);
+  std::ranges::copy(input_files(options.property), std::back_inserter(inputs));
+  require_output_files(outputs, inputs);
+  for (const core::Path& file : outputs) remove_output_file(file);
   return Verification(options).run();
 }
 

@@ -7,7 +7,7 @@ if [ "${1:-}" != v1 ]; then
   echo "usage: $0 v1; the first argument is '${1:-}'" >&2
   exit 1
 fi
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 "$top/tools/setup" --yes
 "$top/tools/build" "$top/build" release -DESPALIER_TESTS=OFF
 "$top/build/bin/espalier" --version

@@ -7,7 +7,7 @@ if [ "${1:-}" != v1 ] || [ $# -lt 6 ]; then
   echo "usage: $0 v1 CATEGORY ONNX VNNLIB RESULTS TIMEOUT; the first argument is '${1:-}'" >&2
   exit 1
 fi
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 espalier=${ESPALIER:-$top/build/bin/espalier}
 onnx=$3 vnnlib=$4 results=$5 timeout=$6
 

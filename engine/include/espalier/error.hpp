@@ -38,6 +38,10 @@ class ESPALIER_API Error : public std::runtime_error {
   std::string hint_;
 };
 
+/// A text out of a file, which may hold anything, for messages: bytes that a terminal would obey, and such as are no
+/// UTF-8, are written as "\x1b".
+ESPALIER_API std::string printable(std::string_view text);
+
 /// A place in a text file. Lines and columns count from 1; line 0 means "no place".
 struct Span {
   std::string file;

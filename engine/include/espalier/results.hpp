@@ -134,7 +134,7 @@ class ESPALIER_API Verdicts : public Artifact {
 ESPALIER_API Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Instances& instances);
 
 /// The same for the one row of an answer about a property: the witness lies in the box of a case and meets all of its
-/// constraints over the reals.
+/// constraints over the reals. What single precision tells of it is said in any case.
 ESPALIER_API Verdicts with_checked_witnesses(Verdicts verdicts, const Network& network, const Property& property);
 
 /// Named numbers and series (a loss an epoch, say).
