@@ -186,6 +186,7 @@ class Chart {
 
   Json bottom_axis() const {
     Json out = {{"orient", "bottom"}, {"scale", "x"}, {"grid", true}, {"gridScale", "y"}, {"zindex", 0}};
+    out["labelFlush"] = true;  // panels stand close: the label of one's end would run into that of the next one's begin
     out["tickCount"] = width_ > 300 ? 8 : 4;
     if (!plot_.x.title.empty()) out["title"] = plot_.x.title;
     if (!plot_.x.format.empty()) out["format"] = plot_.x.format;

@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kShortest = 1e-3;  // seconds: below, a clock tells little, and a logarithm would tell much
+constexpr double kShortest = 1e-4;  // seconds: below, a clock tells little, and a logarithm would tell much
 
 /// What a thing with such labels is called; those without labels are counted.
 std::string name_of(const View& view, const Labels& labels, std::size_t index) {

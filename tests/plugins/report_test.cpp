@@ -377,7 +377,7 @@ TEST_CASE("report: questions are counted by the time in which they were decided,
   bench.give("verdicts", timed, {{"variant", "a"}}).run();
   const std::string html = file(bench, "report.html");
   const std::string points = html.substr(html.find("<h3>Solved over time"));
-  for (const std::string point : {R"("x":0.001,"y":0.0,"limit":60.0})", R"("x":0.001,"y":1.0,"limit":60.0})",
+  for (const std::string point : {R"("x":0.0001,"y":0.0,"limit":60.0})", R"("x":0.0001,"y":1.0,"limit":60.0})",
                                   R"("x":2.0,"y":2.0,"limit":60.0})", R"("x":60.0,"y":2.0,"limit":60.0})"}) {
     CHECK(times(points, point) == 1);
   }
