@@ -57,29 +57,32 @@ std::optional<Answer> search_by_descent(const Verifier& verifier, const Question
 /// The search for one question: a tree for every margin, the worst first.
 class Searcher {
  public:
-  Searcher(const Verifier& verifier, const Question& question, Branching branching, const Relaxation& relaxation)
+  Searcher(const Verifier& verifier, const Question& question, const Method& method, const Relaxation& relaxation)
       : verifier_(verifier),
         question_(question),
-        branching_(branching),
+        method_(method),
         rows_(margin_rows(verifier.graph(), question)),
         low_(margins(relaxation, rows_)),
         encoding_(encode(relaxation, scores())),
         tree_(encoding_) {}
 
-  Answer run(const MayContinue& may_continue) {
-    Answer answer = search(may_continue);
+  Answer run(const Patience& patience) {
+    Answer answer = search(patience);
     answer.numbers["integer_variables"] = static_cast<double>(encoding_.neurons.size());
     answer.numbers["subproblems"] = static_cast<double>(subproblems_);
     return answer;
   }
 
  private:
-  Answer search(const MayContinue& may_continue) {
+  Answer search(const Patience& patience) {
     // First the root of every tree, which often has a counterexample to show; then the trees, the worst root first.
     for (const std::int64_t most_nodes : {1, 0}) {
       for (const std::size_t r : worst_first()) {
-        if (low_[r] > 0 || !may_continue()) continue;
-        const Outcome outcome = tree_.run(search_of(rows_[r], most_nodes, may_continue), may_continue);
+        if (low_[r] > 0 || !patience.all()) continue;
+        const Search search = search_of(rows_[r], most_nodes, patience.all);
+        if (most_nodes == 0) ask_solver(search, patience);
+        if (found_) return *std::move(found_);
+        const Outcome outcome = tree_.run(search, patience.all);
         subproblems_ += outcome.nodes;
         if (found_) return *std::move(found_);
         low_[r] = std::max(low_[r], outcome.low);
@@ -87,11 +90,16 @@ class Searcher {
     }
     const double low = std::accumulate(low_.begin(), low_.end(), HUGE_VAL, lesser);
     if (low > 0) return {.verdict = Verdict::robust, .bound = low, .message = {}, .witness = {}};
-    if (!may_continue()) return {.verdict = Verdict::timeout, .bound = low, .message = {}, .witness = {}};
+    if (!patience.all()) return {.verdict = Verdict::timeout, .bound = low, .message = {}, .witness = {}};
     return {.verdict = Verdict::unknown,
             .bound = low,
             .message = "where all neurons are split, the margin is too near to 0 for the solver's precision",
             .witness = {}};
+  }
+
+  void ask_solver(const Search& search, const Patience& patience) const {
+    if (!method_.solver || !patience.solver()) return;
+    method_.solver->solve(encoding_, search.objective, search.visit, patience.solver);
   }
 
   std::vector<std::size_t> scores() const {
@@ -110,7 +118,7 @@ class Searcher {
   Search search_of(const Row& row, std::int64_t most_nodes, const MayContinue& may_continue) {
     Search search{.objective = {},
                   .above = 0,
-                  .branching = branching_,
+                  .branching = method_.branching,
                   .most_nodes = most_nodes,
                   .visit = [&](std::span<const double> input) { return visit(input, row, may_continue); }};
     for (const RowTerm& term : row) search.objective.push_back({encoding_.elements[term.element], term.factor});
@@ -128,7 +136,7 @@ class Searcher {
   static constexpr std::uint64_t kVisitsPerDescent = 16;  ///< a descent costs as much as some nodes
   const Verifier& verifier_;
   const Question& question_;
-  Branching branching_;
+  const Method& method_;
   std::vector<Row> rows_;
   std::vector<double> low_;
   Encoding encoding_;
@@ -159,7 +167,7 @@ Answer CompleteVerifier::search(const Question& question, const Patience& patien
   if (!relaxation) return nothing;
   nothing.verdict = Verdict::unknown;
   if (!is_finite(*relaxation)) return nothing;
-  Answer answer = Searcher(verifier_, question, method_.branching, *relaxation).run(patience.all);
+  Answer answer = Searcher(verifier_, question, method_, *relaxation).run(patience);
   if (answer.verdict == Verdict::robust) {
     answer.message = float32_note(answer.bound, network_, *relaxation, question);
   }

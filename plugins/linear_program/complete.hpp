@@ -2,21 +2,23 @@
 #pragma once
 
 #include "abstract/question.hpp"
+#include "mip_solver.hpp"
 #include "tightening.hpp"
-#include "tree.hpp"
 
 namespace espalier::linear {
 
 struct Method {
   Tightening tightening = Tightening::lp;
   Branching branching = Branching::influence;
+  std::shared_ptr<const MipSolver> solver = nullptr;  ///< is asked first about what is left to a search; may be none
 };
 
 /// Answers questions about one network, whatever it takes: DeepPoly, a descent, and for every class that may still win
 /// a search over the phases of the neurons. Borrows the network.
 class CompleteVerifier {
  public:
-  CompleteVerifier(const Network& network, Method method) : network_(network), verifier_(network), method_(method) {}
+  CompleteVerifier(const Network& network, Method method)
+      : network_(network), verifier_(network), method_(std::move(method)) {}
 
   /// `robust` only on certified bounds above 0 that cover the box; `timeout` when `patience.all` ended it. Tells how
   /// many neurons DeepPoly left unstable; and of the search, if it came to one, how many its program had left to split

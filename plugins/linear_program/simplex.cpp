@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <functional>
+#include <optional>
 
-#include <ClpEventHandler.hpp>
 #include <ClpSimplex.hpp>
 #include <CoinError.hpp>
 #include <CoinPackedMatrix.hpp>
 
 #include <espalier/error.hpp>
+
+#include "clp_watch.hpp"
 
 namespace espalier::linear {
 namespace {
@@ -24,38 +25,6 @@ constexpr int kKeepFactorization = 1 | 2;
 double clp_bound(double x) {
   return std::isfinite(x) ? x : std::copysign(COIN_DBL_MAX, x);
 }
-
-/// Asks between iterations whether to go on. CLP copies its handlers, so what they share lies outside; an exception
-/// waits there until CLP has returned, because none may pass through it.
-struct Watch {
-  const MayContinue* may_continue = nullptr;
-  std::exception_ptr thrown;
-  bool ended = false;
-
-  bool goes_on() {
-    if (ended || may_continue == nullptr) return !ended;
-    try {
-      ended = !(*may_continue)();
-    } catch (...) {
-      thrown = std::current_exception();
-      ended = true;
-    }
-    return !ended;
-  }
-};
-
-class Handler final : public ClpEventHandler {
- public:
-  explicit Handler(Watch* watch) : watch_(watch) {}
-  int event(Event which) override {
-    if (which != endOfIteration) return -1;
-    return watch_->goes_on() ? -1 : 1;
-  }
-  ClpEventHandler* clone() const override { return new Handler(*this); }  // owned by CLP
-
- private:
-  Watch* watch_;
-};
 
 CoinPackedMatrix matrix_of(const Program& program) {
   CoinPackedMatrix matrix(false, 0, 0);
@@ -78,7 +47,7 @@ CoinPackedMatrix matrix_of(const Program& program) {
 
 struct Simplex::Solver {
   ClpSimplex clp;
-  Watch watch;
+  std::optional<Watch> watch;  ///< while it solves
 };
 
 Simplex::Simplex(const Program& program) : solver_(std::make_unique<Solver>()) {
@@ -100,7 +69,7 @@ Simplex::Simplex(const Program& program) : solver_(std::make_unique<Solver>()) {
   clp.loadProblem(matrix_of(program), low.data(), high.data(), no_objective.data(), row_low.data(), row_high.data());
   clp.setPrimalTolerance(1e-9);
   clp.setDualTolerance(1e-9);
-  const Handler handler(&solver_->watch);
+  const ClpWatch handler(&solver_->watch);
   clp.passInEventHandler(&handler);
   multipliers_.assign(program.row_count(), 0);
 }
@@ -120,7 +89,7 @@ void Simplex::set_objective(std::span<const Term> objective, double enough) {
 
 Solved Simplex::solve(const MayContinue& may_continue) {
   ClpSimplex& clp = solver_->clp;
-  solver_->watch = {.may_continue = &may_continue, .thrown = nullptr, .ended = false};
+  const Watch& watch = solver_->watch.emplace(may_continue);
   try {
     clp.dual(0, kKeepFactorization);
     if (status() == Solved::failed) {  // once more, from the beginning
@@ -130,8 +99,7 @@ Solved Simplex::solve(const MayContinue& may_continue) {
   } catch (const CoinError& error) {  // no std::exception
     throw Error(Code::internal, "the simplex method broke off: " + error.message());
   }
-  solver_->watch.may_continue = nullptr;
-  if (solver_->watch.thrown) std::rethrow_exception(solver_->watch.thrown);
+  watch.rethrow();
   const Solved solved = status();
   keep_multipliers(solved);
   return solved;
@@ -139,7 +107,7 @@ Solved Simplex::solve(const MayContinue& may_continue) {
 
 Solved Simplex::status() const {
   const ClpSimplex& clp = solver_->clp;
-  if (solver_->watch.ended) return Solved::stopped;
+  if (solver_->watch->ended()) return Solved::stopped;
   if (clp.isProvenOptimal()) return Solved::optimal;
   if (!clp.isProvenPrimalInfeasible()) return Solved::failed;
   return clp.secondaryStatus() == 1 ? Solved::enough : Solved::infeasible;

@@ -12,8 +12,8 @@ SearchParams::SearchParams() {
 Patience patience_of(const abstract::Used& used, double end) {
   constexpr double kTightening = 0.3;
   const double begin = used();
-  const double tightening_end = begin + kTightening * (end - begin);
-  return {.all = [used, end] { return used() < end; }, .tightening = [=] { return used() < tightening_end; }};
+  const auto until = [&](double share) { return [used, at = begin + share * (end - begin)] { return used() < at; }; };
+  return {.all = until(1), .tightening = until(kTightening), .solver = until(kTightening + (1 - kTightening) / 2)};
 }
 
 void search_all(std::string solver, Method method, const abstract::VerifyParams& params, Context& ctx) {

@@ -17,10 +17,12 @@ enum class Tightening : std::uint8_t {
   mip,       ///< and a small search for either bound: a mixed-integer program, cut short
 };
 
-/// Where to stop: `all` ends the whole, `tightening` only leaves the rest of the bounds to DeepPoly.
+/// Where to stop: `all` ends the whole, `tightening` only leaves the rest of the bounds to DeepPoly, and `solver` the
+/// rest of the search to ours.
 struct Patience {
   MayContinue all;
   MayContinue tightening;
+  MayContinue solver = {};
 };
 
 /// Nothing when `patience.all` ended it.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "bracket.hpp"
 #include "known.hpp"
+#include "solvers.hpp"
 #include "stages.hpp"
 
 namespace espalier::milp {
@@ -13,6 +15,7 @@ struct Params {
   double largest = 1;
   double tolerance = 1e-3;
   double budget_s = 60;
+  std::string solver = "clp";
 };
 
 /// The middle one, or the mean of the middle two.
@@ -104,7 +107,7 @@ void measure(const Params& params, Context& ctx) {
   const auto& network = ctx.in<Network>("network");
   const auto& instances = ctx.in<Instances>("instances");
   require_fit(network, instances);
-  const linear::CompleteVerifier verifier(network, {});
+  const linear::CompleteVerifier verifier(network, {.solver = solver_named(params.solver)});
   const auto pixels = static_cast<std::size_t>(element_count(network.input_shape()));
   const auto centres = instances.centres.as<float>();
   const abstract::Interval clip{instances.clip_low, instances.clip_high};
@@ -157,7 +160,9 @@ void add_distortion(PluginBuilder& plugin) {
       .param(
           "budget_s", &Params::budget_s,
           "seconds an image may take, replays of what attacks found among them; 0: until the bracket is narrow enough")
-      .at_least(0);
+      .at_least(0)
+      .param("solver", &Params::solver, kSolverDoc)
+      .choices({"clp", "cbc", "highs"});
 }
 
 }  // namespace espalier::milp

@@ -2,12 +2,14 @@
 #include <string>
 
 #include "linear_program/stage.hpp"
+#include "solvers.hpp"
 #include "stages.hpp"
 
 namespace espalier::milp {
 namespace {
 
 struct Params : linear::SearchParams {
+  std::string solver = "clp";
   std::string tightening = "lp";
 };
 
@@ -17,7 +19,8 @@ linear::Tightening tightening_of(const std::string& name) {
 }
 
 void verify(const Params& params, Context& ctx) {
-  search_all("milp.verify", {.tightening = tightening_of(params.tightening)}, params, ctx);
+  search_all("milp.verify", {.tightening = tightening_of(params.tightening), .solver = solver_named(params.solver)},
+             params, ctx);
 }
 
 }  // namespace
@@ -26,16 +29,17 @@ void add_verify(PluginBuilder& plugin) {
   abstract::describe_verifier(plugin.stage("verify", verify), linear::kVerdictsDoc)
       .doc(
           "Verifies with a mixed-integer program for every class that may win. Its branch and bound is Espalier's own, "
-          "over linear programs that CLP solves, so that every node is closed by a bound that is certified here; CBC "
-          "and HiGHS, which tell no duals of their nodes, would have to be believed. Complete but for ties within "
-          "rounding and the budget.")
+          "over linear programs that CLP solves, so that every node is closed by a bound that is certified here. "
+          "Complete but for ties within rounding and the budget.")
       .revision(2)
       .single_threaded()
       .param(
           "tightening", &Params::tightening,
           "what bounds a neuron before the search, while it is unstable: DeepPoly; linear programs after it; or short "
           "mixed-integer programs after those")
-      .choices({"deeppoly", "lp", "mip"});
+      .choices({"deeppoly", "lp", "mip"})
+      .param("solver", &Params::solver, kSolverDoc)
+      .choices({"clp", "cbc", "highs"});
 }
 
 }  // namespace espalier::milp

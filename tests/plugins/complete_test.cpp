@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "milp/solvers.hpp"
 #include "support/exact_minimum.hpp"
 #include "support/odd_network.hpp"
 #include "support/small_networks.hpp"
@@ -18,13 +19,31 @@ using namespace espalier::testing;
 
 namespace {
 
-const Patience kPatient{.all = [] { return true; }, .tightening = [] { return true; }};
+const Patience kPatient{.all = [] { return true; }, .tightening = [] { return true; }, .solver = [] { return true; }};
 
-const std::vector<Method> kMethods{
-    {.tightening = Tightening::deeppoly, .branching = Branching::violation},
-    {.tightening = Tightening::lp, .branching = Branching::influence},
-    {.tightening = Tightening::mip, .branching = Branching::influence},
+/// Shows what is no solution, and ends as if there were none.
+class Liar final : public MipSolver {
+ public:
+  void solve(const Encoding& encoding, const Terms&, const Visit& visit, const MayContinue&) const override {
+    for (const double x : {0.5, -1e300, double{NAN}, HUGE_VAL}) {
+      if (visit(std::vector<double>(encoding.inputs.size(), x))) return;
+    }
+  }
 };
+
+std::vector<Method> methods() {
+  std::vector<Method> all{
+      {.tightening = Tightening::deeppoly, .branching = Branching::violation},
+      {.tightening = Tightening::lp, .branching = Branching::influence},
+      {.tightening = Tightening::mip, .branching = Branching::influence},
+      {.tightening = Tightening::lp, .solver = std::make_shared<Liar>()},
+      {.tightening = Tightening::deeppoly, .solver = milp::make_cbc()},
+  };
+  if (const auto highs = milp::make_highs()) all.push_back({.tightening = Tightening::deeppoly, .solver = highs});
+  return all;
+}
+
+const std::vector<Method> kMethods = methods();
 
 struct Tally {
   int robust = 0;
@@ -46,7 +65,7 @@ Wide doubt(const Network& network, const std::vector<Point>& points) {
 }
 
 void check_answer(const Network& network, std::int64_t label, const abstract::Box& box, const ExactBox& exact,
-                  const std::vector<Point>& points, Method method, Tally& tally) {
+                  const std::vector<Point>& points, const Method& method, Tally& tally) {
   const Wide smallest = smallest_margin(network, static_cast<std::size_t>(label), points);
   const CompleteVerifier verifier(network, method);
   const abstract::Answer answer = verifier.answer({.label = label, .target = {}, .box = &box}, kPatient);
@@ -79,7 +98,7 @@ Tally campaign(const std::vector<std::vector<std::int64_t>>& shapes, int network
     const ExactBox exact = exact_box(centre, epsilon, 0, 1);
     const std::vector<Point> points = corners(network, exact);
     const std::int64_t label = argmax(network.forward(std::vector<double>(centre.begin(), centre.end())));
-    for (const Method method : kMethods) check_answer(network, label, box, exact, points, method, tally);
+    for (const Method& method : kMethods) check_answer(network, label, box, exact, points, method, tally);
     if (network.output_shape()[0] != 2) continue;
     const Wide size = abs(smallest_margin(network, 0, points)) + Wide(1e-30);
     for (const double share : {1e-3, -1e-3, 1e-9, -1e-9, 0.0}) {
@@ -121,7 +140,7 @@ TEST_CASE("an input that rounding swallows is not forgotten") {
   const Network network = builder.build();
   const std::vector<float> centre{0.25F};
   const abstract::Box box(centre, 1, {0, 1});
-  for (const Method method : kMethods) {
+  for (const Method& method : kMethods) {
     const abstract::Answer answer =
         CompleteVerifier(network, method).answer({.label = 0, .target = {}, .box = &box}, kPatient);
     CHECK(answer.verdict == Verdict::unknown);
@@ -137,7 +156,7 @@ TEST_CASE("weights near 0, scales far apart and neurons that never open do not m
   builder.linear({{0, 0, 0, 0}, {0x1p60F, 1e-8F, 1, 1}}, {0.5F, 0});
   const Network network = builder.build();
   const std::vector<float> centre{0.25F};
-  for (const Method method : kMethods) {
+  for (const Method& method : kMethods) {
     const CompleteVerifier verifier(network, method);
     for (const double epsilon : {0.125, 0.375}) {
       const abstract::Box box(centre, epsilon, {0, 1});
@@ -157,7 +176,7 @@ TEST_CASE("scores that overflow are never robust") {
   const Network network = builder.build();
   const std::vector<float> centre{0.5F};
   const abstract::Box box(centre, 0.25, {0, 1});
-  for (const Method method : kMethods) {
+  for (const Method& method : kMethods) {
     const CompleteVerifier verifier(network, method);
     CHECK(verifier.answer({.label = 0, .target = {}, .box = &box}, kPatient).verdict == Verdict::unknown);
   }
