@@ -129,6 +129,28 @@ TEST_CASE("document: set replaces or adds, on the command line's behalf") {
   CHECK(std::get<std::int64_t>(d.sections()[1].items.at(0).value.data) == 1);
 }
 
+TEST_CASE("document: set reaches into tables of values, and into the node whose header it names") {
+  Document d = parse_well("[a.b.c]\nrate = { by = \"set\", S1 = 1, S2 = { N1 = 2 } }\n[x.y.a]\nb = { c = 1 }\n");
+  Diagnostics findings;
+  d.set("c.rate.S1=3", findings);
+  d.set("c.rate.S2.N2=4", findings);
+  d.set("a.b.c.rate.S3=5", findings);  // not the entry `b` of the node `a`
+  d.set("a.b.d=6", findings);          // which this is
+  CHECK(findings.all().empty());
+  const auto table = [](const Node& node) { return std::get<Node::Table>(node.data).items; };
+  const auto whole = [](const Item& item) { return std::get<std::int64_t>(item.value.data); };
+  const std::vector<Item> rate = table(d.sections()[0].items.at(0).value);
+  REQUIRE(rate.size() == 4);
+  CHECK(whole(rate[1]) == 3);
+  CHECK(whole(table(rate[2].value).at(0)) == 2);
+  CHECK(whole(table(rate[2].value).at(1)) == 4);
+  CHECK(rate[3].key == "S3");
+  REQUIRE(d.sections()[1].items.size() == 1);
+  const std::vector<Item> b = table(d.sections()[1].items[0].value);
+  REQUIRE(b.size() == 2);
+  CHECK(b[1].key == "d");
+}
+
 TEST_CASE("document: set refuses what it does not understand") {
   Document d = parse_well("[a.b.base]\nrate = 1\n");
   const auto refused = [&](const std::string& assignment) {
@@ -144,6 +166,10 @@ TEST_CASE("document: set refuses what it does not understand") {
   CHECK(refused(".rate=1").starts_with("'.rate=1' is not"));
   CHECK(refused("base.=1").starts_with("'base.=1' is not"));
   CHECK(refused("bse.rate=1") == "there is no node 'bse' for 'bse.rate=1'; did you mean 'base'?");
+  CHECK(refused("base..rate=1").starts_with("'base..rate=1' is not"));
+  CHECK(refused("base.rate.S1=2") ==
+        "'rate' of 'base' is no table, so 'base.rate.S1' leads nowhere; give --set base.rate=VALUE");
+  CHECK(refused("base.rates.S1=2").starts_with("'rates' of 'base' is no table"));
   CHECK(refused("base.rate=[1,").starts_with("the value in 'base.rate=[1,' is not a TOML value"));
   CHECK(refused("base.rate=").starts_with("the value in"));
   CHECK(refused("base.rate=1\nother = 2").starts_with("the value in"));

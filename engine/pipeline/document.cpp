@@ -6,9 +6,12 @@
 #include <cmath>
 #include <filesystem>
 #include <set>
+#include <span>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/text.hpp"
 #include "pipeline/axes.hpp"
@@ -243,13 +246,34 @@ std::optional<Node> command_line_value(const std::string& text) {
   return Node{text, command_line()};
 }
 
-void put(Section& section, const std::string& key, const Node& value) {
-  const auto it = std::ranges::find(section.items, key, &Item::key);
-  if (it == section.items.end()) {
-    section.items.push_back({key, command_line(), value});
-  } else {
-    *it = {key, command_line(), value};
+std::string header_of(const Section& section) {
+  return fmt::format("{}.{}.{}", section.plugin, section.stage, section.node);
+}
+
+using Keys = std::vector<std::string>;
+
+/// The keys behind a node's name in `left`; none when it does not begin with that.
+Keys keys_behind(const std::string& name, std::string_view left) {
+  Keys keys;
+  if (!left.starts_with(name + '.')) return keys;
+  std::istringstream rest{std::string(left.substr(name.size() + 1))};
+  for (std::string key; std::getline(rest, key, '.');) keys.push_back(std::move(key));
+  return keys;
+}
+
+/// Replaces or adds what the keys lead to. False when one before the last does not lead to a table.
+bool put(std::vector<Item>& items, std::span<const std::string> keys, const Node& value) {
+  const auto it = std::ranges::find(items, keys.front(), &Item::key);
+  if (keys.size() > 1) {
+    auto* const table = it == items.end() ? nullptr : std::get_if<Node::Table>(&it->value.data);
+    return table != nullptr && put(table->items, keys.subspan(1), value);
   }
+  if (it == items.end()) {
+    items.push_back({keys.front(), command_line(), value});
+  } else {
+    *it = {keys.front(), command_line(), value};
+  }
+  return true;
 }
 
 }  // namespace
@@ -285,26 +309,35 @@ void Document::set(std::string_view assignment, Diagnostics& findings) {
   const auto equals = assignment.find('=');
   const std::string_view left = assignment.substr(0, equals);
   const auto dot = left.rfind('.');
-  if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0 || dot + 1 == left.size()) {
+  const bool has_gap = left.starts_with('.') || left.ends_with('.') || left.find("..") != std::string_view::npos;
+  if (equals == std::string_view::npos || dot == std::string_view::npos || has_gap) {
     findings.error(command_line(), fmt::format("'{}' is not NODE.PARAM=VALUE", assignment)).hint =
         "write, say, --set base.epochs=5";
     return;
   }
-  const std::string node(left.substr(0, dot));
   const std::optional<Node> value = command_line_value(std::string(assignment.substr(equals + 1)));
   if (!value) {
     findings.error(command_line(), fmt::format("the value in '{}' is not a TOML value", assignment)).hint =
         "close brackets and quotes, and mind that the shell eats quotes";
   }
+  // A node may be called like a plugin: a whole header says more.
+  const bool by_header = std::ranges::any_of(
+      sections_, [&](const Section& section) { return !keys_behind(header_of(section), left).empty(); });
   std::vector<std::string> names;
   bool found = false;
   for (Section& section : sections_) {
     names.push_back(section.node);
-    if (section.node != node && fmt::format("{}.{}.{}", section.plugin, section.stage, section.node) != node) continue;
+    Keys keys = keys_behind(by_header ? header_of(section) : section.node, left);
+    if (keys.empty()) continue;
     found = true;
-    if (value) put(section, std::string(left.substr(dot + 1)), *value);
+    if (!value || put(section.items, keys, *value)) continue;
+    keys.pop_back();
+    const std::string outer = fmt::to_string(fmt::join(keys, "."));
+    findings.error(command_line(), fmt::format("'{}' of '{}' is no table, so '{}' leads nowhere", outer, section.node,
+                                               left)).hint = fmt::format("give --set {}.{}=VALUE", section.node, outer);
   }
   if (!found) {
+    const std::string node(left.substr(0, dot));
     findings.error(command_line(), fmt::format("there is no node '{}' for '{}'", node, assignment)).hint =
         node_suggestion(node, names);
   }

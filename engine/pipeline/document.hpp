@@ -45,7 +45,8 @@ class ESPALIER_API Document {
   bool whole() const { return whole_; }
 
   /// `--set NODE.PARAM=VALUE` (VALUE in TOML syntax; a bare word counts as text): replaces or adds the entry in every
-  /// section whose node name is NODE. Findings name the command line as their place ("--set").
+  /// section whose node name is NODE. More dots lead into a table: `--set pruned.rate.SET2=0.5` changes one entry of
+  /// `rate = { by = "set", ... }`. Findings name the command line as their place ("--set").
   void set(std::string_view assignment, Diagnostics& findings);
 
  private:

@@ -30,13 +30,12 @@ ESPALIER_PLUGIN(plugin) {
                         .doc("Verifies with DeepPoly: linear bounds of every neuron, substituted back to the input.")
                         .revision(2)
                         .single_threaded());
-  describe_verifier(plugin.stage("refine", refine), linear::kVerdictsDoc)
+  linear::describe_search(plugin.stage("refine", refine))
       .doc(
           "Verifies with DeepPoly first; what stays open, by small searches for tighter bounds of every unstable "
           "neuron and a search for the answer, over linear programs that CLP solves. Complete but for ties within "
           "rounding and the budget.")
-      .revision(2)
-      .single_threaded();
+      .revision(2);
   plugin.stage("property", verify_property)
       .doc("Decides one property with DeepPoly, box by box, and tries a few points of each box as counterexamples.")
       .revision(3)

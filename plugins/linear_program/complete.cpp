@@ -127,7 +127,7 @@ class Searcher {
 
   bool visit(std::span<const double> input, const Row& row, const MayContinue& may_continue) {
     ++visits_;
-    const bool descends = std::has_single_bit(visits_) || visits_ % kVisitsPerDescent == 0;
+    const bool descends = method_.descent && (std::has_single_bit(visits_) || visits_ % kVisitsPerDescent == 0);
     found_ = descends ? descend(verifier_, towards(question_, row), {input.begin(), input.end()}, may_continue)
                       : verifier_.counterexample_near(question_, input);
     return found_.has_value();
@@ -161,7 +161,9 @@ Answer CompleteVerifier::answer(const Question& question, const Patience& patien
 }
 
 Answer CompleteVerifier::search(const Question& question, const Patience& patience) const {
-  if (auto found = search_by_descent(verifier_, question, patience.all)) return *std::move(found);
+  if (method_.descent) {
+    if (auto found = search_by_descent(verifier_, question, patience.all)) return *std::move(found);
+  }
   Answer nothing{.verdict = Verdict::timeout, .bound = -HUGE_VAL, .message = {}, .witness = {}};
   const auto relaxation = tightened(verifier_.graph(), *question.box, method_.tightening, patience);
   if (!relaxation) return nothing;

@@ -10,6 +10,7 @@ namespace espalier::linear {
 struct Method {
   Tightening tightening = Tightening::lp;
   Branching branching = Branching::influence;
+  bool descent = true;                                ///< looks for counterexamples by gradients too
   std::shared_ptr<const MipSolver> solver = nullptr;  ///< is asked first about what is left to a search; may be none
 };
 

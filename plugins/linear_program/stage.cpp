@@ -16,7 +16,8 @@ Patience patience_of(const abstract::Used& used, double end) {
   return {.all = until(1), .tightening = until(kTightening), .solver = until(kTightening + (1 - kTightening) / 2)};
 }
 
-void search_all(std::string solver, Method method, const abstract::VerifyParams& params, Context& ctx) {
+void search_all(std::string solver, Method method, const SearchParams& params, Context& ctx) {
+  method.descent = params.descent;
   const CompleteVerifier verifier(ctx.in<Network>("network"), method);
   ctx.out("verdicts", abstract::answer_all(std::move(solver), params, ctx,
                                            [&](const abstract::Question& question, const abstract::Used& used) {

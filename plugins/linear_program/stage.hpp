@@ -11,6 +11,7 @@ namespace espalier::linear {
 /// A search may take for ever, so it has a limit unless told otherwise.
 struct SearchParams : abstract::VerifyParams {
   SearchParams();
+  bool descent = true;
 };
 
 inline constexpr const char* kVerdictsDoc =
@@ -18,10 +19,20 @@ inline constexpr const char* kVerdictsDoc =
     "(unstable_neurons), for how many of them the search had to choose a phase once bounds were tightened "
     "(integer_variables; none where no search was needed) and how many programs it solved (subproblems)";
 
+/// Describes a verifier that searches; P is derived from SearchParams, or is it.
+template <class P>
+StageBuilder<P> describe_search(StageBuilder<P> stage) {
+  return abstract::describe_verifier(stage, kVerdictsDoc)
+      .single_threaded()
+      .param("descent", static_cast<bool P::*>(&P::descent),
+             "whether gradient descent looks for counterexamples too, before the search and in it; without, only what "
+             "DeepPoly and the programs come upon is tried, as in the tools that this stage is the counterpart of");
+}
+
 /// Until a share of the time is used; bounds before the search take no more than a part of what is left.
 Patience patience_of(const abstract::Used& used, double end = 1);
 
 /// The body of a stage that answers by search.
-void search_all(std::string solver, Method method, const abstract::VerifyParams& params, Context& ctx);
+void search_all(std::string solver, Method method, const SearchParams& params, Context& ctx);
 
 }  // namespace espalier::linear

@@ -19,11 +19,10 @@ void verify(const linear::SearchParams& params, Context& ctx) {
 ESPALIER_PLUGIN(plugin) {
   plugin.name("simplex").version("0.1.0").doc(
       "Proves robustness by the simplex method and case splits, with certified bounds that hold over the reals.");
-  abstract::describe_verifier(plugin.stage("verify", verify), linear::kVerdictsDoc)
+  linear::describe_search(plugin.stage("verify", verify))
       .doc(
           "Verifies with linear programs over the triangles of unstable neurons, solved by CLP, and splits the neuron "
           "that the solution violates most. Bounds are tightened by DeepPoly. Complete but for ties within rounding "
           "and the budget.")
-      .revision(2)
-      .single_threaded();
+      .revision(2);
 }

@@ -354,3 +354,18 @@ TEST_CASE("external: this program, asked as a tool of others, is never wrong") {
   CHECK(tally.robust > 0);
   CHECK(tally.counterexamples > 0);
 }
+
+TEST_CASE("external: a false 'unsat' fails the cross-check, which shows it beside the counterexample of another") {
+  const Instances q = questions({0.45F});
+  StageBench crown("crown.verify");
+  crown.give("network", threshold()).give("instances", q).set("epsilon", 0.1).run();
+  StageBench crosscheck("measure.crosscheck");
+  crosscheck.give("networks", threshold()).give("instances", q);
+  crosscheck.give("verdicts", FakeTool("echo unsat >\"$results\"").answers({0.45F}));
+  crosscheck.give("verdicts", crown.result<Verdicts>("verdicts"));
+  const std::string text = error_text(crosscheck);
+  CAPTURE(text);
+  CHECK(contains(text, "external.vnncomp"));
+  CHECK(contains(text, "crown.verify"));
+  CHECK(contains(text, "image 0, label 0"));
+}

@@ -168,6 +168,30 @@ TEST_CASE("a search tells what bounds left to it, and nothing where none was nee
   }
 }
 
+TEST_CASE("descents answer what otherwise takes programs, and the answers are the same") {
+  std::mt19937 random(1);
+  int spared = 0;
+  for (int i = 0; i < 40; ++i) {
+    const Network network = random_dense({6, 8, 8, 3}, 0.8, random);
+    const auto x = random_input(network, random);
+    Instances q = one_question({x.begin(), x.end()});
+    q.rows[0].label = argmax(network.forward(x));
+    const auto ask = [&](const std::string& stage, bool descent) {
+      StageBench bench(stage);
+      bench.give("network", network).give("instances", q).set("epsilon", 0.1).set("budget_s", 0.0);
+      return bench.set("descent", descent).run().result<Verdicts>("verdicts");
+    };
+    for (const std::string& stage : kStages) {
+      const Verdicts with = ask(stage, true);
+      const Verdicts without = ask(stage, false);
+      CHECK(with.rows[0].verdict == without.rows[0].verdict);
+      const bool by_descent = std::isnan(with.numbers.at("subproblems")[0]);
+      spared += by_descent && !std::isnan(without.numbers.at("subproblems")[0]);
+    }
+  }
+  CHECK(spared > 0);
+}
+
 TEST_CASE("a tie at one point of the box is no robustness") {
   for (const std::string& stage : kStages) {
     const Verdicts::Row row = answers(stage, two_sides(2), one_question({0.5F, 0.5F}), 0.5).rows[0];
