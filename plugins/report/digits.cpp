@@ -13,7 +13,8 @@ constexpr int kDigits = 4;
 constexpr double kLargestWhole = 1e15;  // beyond, a double has no room for a fraction
 
 /// The decimals that all numbers of a column can have; nothing when they span decades.
-std::optional<int> digits_of(const Table& table, std::size_t column) {
+std::optional<int> digits_of(const ResultTable& result, std::size_t column) {
+  const Table& table = result.table;
   int digits = 0;
   double smallest = std::numeric_limits<double>::infinity();
   double largest = 0;
@@ -26,7 +27,10 @@ std::optional<int> digits_of(const Table& table, std::size_t column) {
     largest = std::max(largest, size);
   }
   if (digits > kDigits && largest >= 10 * smallest) return std::nullopt;
-  return digits;
+  // Large means need no fine decimals; what is compared keeps those of what it is compared with.
+  const bool is_compared = column < result.groups.size() && !result.groups[column].empty();
+  if (is_compared || smallest < 1 || largest < 10) return digits;
+  return std::min(digits, std::max(1, kDigits - 1 - static_cast<int>(std::log10(largest))));
 }
 
 }  // namespace
@@ -45,7 +49,7 @@ Cell number(double value) {
 
 ResultTable evened(ResultTable result) {
   for (std::size_t column = 0; column < result.table.columns.size(); ++column) {
-    const auto digits = digits_of(result.table, column);
+    const auto digits = digits_of(result, column);
     if (!digits) continue;
     for (auto& row : result.table.rows) {
       if (auto* number = std::get_if<Number>(&row[column])) number->digits = *digits;

@@ -96,7 +96,7 @@ void run(const Params& p, Context& ctx) {
 
 void describe_page(PluginBuilder& plugin) {
   plugin.stage("page", run)
-      .revision(7)
+      .revision(8)
       .doc(
           "Writes what was found as one HTML page without network access, as Markdown, as JSON and as tables in CSV, "
           "Markdown and LaTeX.")

@@ -117,7 +117,7 @@ void run(const Params& p, Context& ctx) {
 
 void describe_table(PluginBuilder& plugin) {
   plugin.stage("table", run)
-      .revision(6)
+      .revision(7)
       .doc(
           "A table of chosen values, a row for each combination of chosen labels, beside the printed numbers of a CSV "
           "file when one is given: ours, theirs, and the difference of the two. Rows are matched by their labels; a "

@@ -222,6 +222,23 @@ TEST_CASE(
   CHECK(json["tables"]["table_5_solved"]["rows"][1][1] == 0.00084);
 }
 
+TEST_CASE("report.table: means far above 1 have few decimals, unless they are beside printed ones") {
+  const std::map<std::string, double> means = {{"A", 4.428571}, {"B", 772.777778}};
+  for (const bool compared : {false, true}) {
+    Beside t("network,mean\nA,4.4286\nB,772.7778\n");
+    t.set("rows", {"technique=network"}).set("columns", Value(Texts{"mean"}));
+    t.set("reference_columns", {compared ? "mean" : ""});
+    for (const auto& [network, mean] : means) {
+      Metrics m;
+      m.values = {{"mean", mean}};
+      t.bench.give("metrics", m, {{"technique", network}});
+    }
+    const std::string text = file(t.bench.run(), ".md");
+    CHECK(times(text, "| A | 4.4 |\n| B | 772.8 |\n") == (compared ? 0 : 1));
+    CHECK(times(text, "| A | 4.4286 | 4.4286 |") == (compared ? 1 : 0));
+  }
+}
+
 TEST_CASE("report.table: a number that is none of the whole ones does not look like one") {
   StageBench bench("report.table");
   bench.set("title", Value("t")).set("columns", Value(Texts{"a", "b", "c"}));
