@@ -35,7 +35,7 @@ ESPALIER_PLUGIN(plugin) {
           "Verifies with DeepPoly first; what stays open, by small searches for tighter bounds of every unstable "
           "neuron and a search for the answer, over linear programs that CLP solves. Complete but for ties within "
           "rounding and the budget.")
-      .revision(2);
+      .revision(3);
   plugin.stage("property", verify_property)
       .doc("Decides one property with DeepPoly, box by box, and tries a few points of each box as counterexamples.")
       .revision(3)

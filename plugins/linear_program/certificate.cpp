@@ -60,11 +60,11 @@ double certified_low(const Program& program, const Intervals& columns, std::span
   double lost = 0;
   double magnitudes = 1;
   for (std::size_t j = 0; j < columns.size(); ++j) {
-    if (reduced.size[j] == 0) continue;
     const double magnitude = abstract::magnitude(columns[j]);
+    magnitudes += magnitude;  // products may have underflowed, all of them
+    if (reduced.size[j] == 0) continue;
     total.add(std::min(reduced.cost[j] * columns[j].low, reduced.cost[j] * columns[j].high));
     lost += reduced.size[j] * magnitude;
-    magnitudes += magnitude;
   }
   // Sums are off by gamma of their size, and every product by one denormal when it underflows.
   const double error = abstract::inflate(gamma * (lost + total.size) + 0x1p-1040 * magnitudes);

@@ -121,7 +121,7 @@ class Searcher {
                   .branching = method_.branching,
                   .most_nodes = most_nodes,
                   .visit = [&](std::span<const double> input) { return visit(input, row, may_continue); }};
-    for (const RowTerm& term : row) search.objective.push_back({encoding_.elements[term.element], term.factor});
+    for (const RowTerm& term : row) search.objective.push_back(encoding_.term(term.element, term.factor));
     return search;
   }
 
@@ -162,13 +162,16 @@ Answer CompleteVerifier::answer(const Question& question, const Patience& patien
 
 Answer CompleteVerifier::search(const Question& question, const Patience& patience) const {
   if (method_.descent) {
-    if (auto found = search_by_descent(verifier_, question, patience.all)) return *std::move(found);
+    if (auto found = search_by_descent(verifier_, question, patience.descent)) return *std::move(found);
   }
   Answer nothing{.verdict = Verdict::timeout, .bound = -HUGE_VAL, .message = {}, .witness = {}};
   const auto relaxation = tightened(verifier_.graph(), *question.box, method_.tightening, patience);
   if (!relaxation) return nothing;
   nothing.verdict = Verdict::unknown;
-  if (!is_finite(*relaxation)) return nothing;
+  if (!is_encodable(*relaxation)) {
+    nothing.message = "bounds of the network's values are too large for linear programs";
+    return nothing;
+  }
   Answer answer = Searcher(verifier_, question, method_, *relaxation).run(patience);
   if (answer.verdict == Verdict::robust) {
     answer.message = float32_note(answer.bound, network_, *relaxation, question);

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
+
+#include "units.hpp"
 
 namespace espalier::linear {
 namespace {
@@ -17,8 +20,8 @@ using abstract::is_unstable;
 using abstract::Relaxation;
 
 constexpr std::int32_t kNone = -1;
-/// Weights below this share of the largest of a neuron are not given to a solver, which would stumble over them: what
-/// they can add widens the row.
+/// What adds less than this share of the most that an input of a neuron can add is not given to a solver, which would
+/// stumble over it: it widens the row.
 constexpr double kNegligible = 0x1p-30;
 
 /// positive column - negative column, where they are.
@@ -51,7 +54,7 @@ class Encoder {
     for (int v = 1; v < relaxation_.last(); ++v) add_value(v, all(v));
     const int last = relaxation_.last();
     if (last > 0) add_value(last, {wanted.begin(), wanted.end()});
-    for (const std::size_t k : wanted) encoding_.elements.push_back(column_of(last, k));
+    for (const std::size_t k : wanted) encoding_.elements.push_back(place_of(last, k));
     return std::move(encoding_);
   }
 
@@ -75,7 +78,7 @@ class Encoder {
 
   void add_inputs() {
     for (const Interval& range : relaxation_.bounds(0)) {
-      const std::int32_t column = encoding_.program.add_column(range);
+      const std::int32_t column = add_column(range, 1);
       encoding_.inputs.push_back(column);
       at(0).push_back({.positive = column});
     }
@@ -95,26 +98,62 @@ class Encoder {
   Element define(int value, std::size_t k, Terms minus, Interval constant) {
     const bool meets_relu = graph().feeds_relu(value) && value < relaxation_.last();
     if (meets_relu && is_unstable(bounds(value, k))) return define_neuron(value, k, std::move(minus), constant);
-    const Element element{.positive = encoding_.program.add_column(bounds(value, k))};
+    const Interval range = bounds(value, k);
+    const Element element{.positive = add_column(range, unit_of(abstract::magnitude(range)))};
     add(minus, element, 1);
-    encoding_.program.add_row(minus, constant);
+    add_row(std::move(minus), constant);
     return element;
   }
 
   Element define_neuron(int value, std::size_t k, Terms minus, Interval constant) {
     const Interval z = bounds(value, k);
-    Program& program = encoding_.program;
-    const Element element{.positive = program.add_column({0, z.high}), .negative = program.add_column({0, -z.low})};
+    const double unit = unit_of(abstract::magnitude(z));
+    const Element element{.positive = add_column({0, z.high}, unit), .negative = add_column({0, -z.low}, unit)};
     add(minus, element, 1);
-    program.add_row(minus, constant);
-    const Terms chord{{element.positive, -z.low}, {element.negative, z.high}};
-    const double limit = std::nextafter(-z.low * z.high, HUGE_VAL);
-    encoding_.neurons.push_back({.positive = element.positive,
-                                 .negative = element.negative,
-                                 .chord = program.add_row(chord, {0, limit}),  // boxed: any basis is dual feasible
-                                 .value = value,
-                                 .element = k});
+    add_row(std::move(minus), constant);
+    const double highest = high(element.positive);
+    const double lowest = high(element.negative);
+    const Terms chord{{element.positive, lowest}, {element.negative, highest}};
+    const double limit = std::nextafter(highest * lowest, HUGE_VAL);
+    encoding_.neurons.push_back(
+        {.positive = element.positive,
+         .negative = element.negative,
+         .chord = encoding_.program.add_row(chord, {0, limit}),  // boxed: any basis is dual feasible
+         .unit = unit,
+         .value = value,
+         .element = k});
     return element;
+  }
+
+  double high(std::int32_t column) const { return encoding_.program.columns()[static_cast<std::size_t>(column)].high; }
+
+  std::int32_t add_column(Interval bounds, double unit) {
+    units_.push_back(unit);
+    return encoding_.program.add_column({scaled_down(bounds.low, 1 / unit), scaled_up(bounds.high, 1 / unit)});
+  }
+
+  /// A row in the network's units. What underflows in the columns' and the row's own is left out, and widens it.
+  void add_row(Terms terms, Interval range) {
+    double largest = 0;
+    for (const Term& t : terms) largest = std::max(largest, std::abs(t.factor * unit(t)));
+    const double scale = 1 / unit_of(largest);
+    double lost = 0;
+    std::erase_if(terms, [&](Term& t) {
+      const double in_unit = t.factor * unit(t);
+      const double factor = in_unit * scale;
+      const bool is_exact = in_unit / unit(t) == t.factor && factor / scale == in_unit;
+      if (!is_exact) lost += ((std::abs(in_unit) + kTiny) * scale + kTiny) * size(t);
+      t.factor = factor;
+      return !is_exact;
+    });
+    if (lost > 0) lost = abstract::inflate(lost) + abstract::kFloor;
+    encoding_.program.add_row(terms, {abstract::sum_down(scaled_down(range.low, scale), -lost),
+                                      abstract::sum_up(scaled_up(range.high, scale), lost)});
+  }
+
+  double unit(const Term& t) const { return units_[static_cast<std::size_t>(t.column)]; }
+  double size(const Term& t) const {
+    return abstract::magnitude(encoding_.program.columns()[static_cast<std::size_t>(t.column)]);
   }
 
   void add_map(int value, const AffineMap& map, int from, const std::vector<std::size_t>& wanted) {
@@ -122,28 +161,34 @@ class Encoder {
     std::vector<bool> is_wanted(map.bias.size(), false);
     for (const std::size_t k : wanted) is_wanted[k] = true;
     std::vector<double> largest(map.bias.size(), 0);
-    for (const abstract::Columns::Term& t : map.weights.terms) {
-      double& most = largest[static_cast<std::size_t>(t.row)];
-      most = std::max(most, std::abs(t.weight));
-    }
+    for_each_weight(map, from, [&](std::size_t, double weight, std::size_t k, double size) {
+      largest[k] = std::max(largest[k], std::abs(weight) * size);
+    });
     std::vector<Terms> minus(map.bias.size());
     std::vector<double> error = map.bias_error;
-    for (std::size_t j = 0; j < in.size(); ++j) {
-      const double size = abstract::magnitude(bounds(from, j));
-      const auto end = static_cast<std::size_t>(map.weights.start[j + 1]);
-      for (auto t = static_cast<std::size_t>(map.weights.start[j]); t < end; ++t) {
-        const auto [weight, row] = map.weights.terms[t];
-        const auto k = static_cast<std::size_t>(row);
-        if (!is_wanted[k]) continue;
-        const bool kept = std::abs(weight) > kNegligible * largest[k];
-        if (kept) append(minus[k], in[j], -weight);
-        error[k] += (kept ? map.weight_error : 1 + map.weight_error) * std::abs(weight) * size;
-      }
-    }
+    for_each_weight(map, from, [&](std::size_t j, double weight, std::size_t k, double size) {
+      if (!is_wanted[k]) return;
+      const bool kept = std::abs(weight) * size > kNegligible * largest[k];
+      if (kept) append(minus[k], in[j], -weight);
+      error[k] += (kept ? map.weight_error : 1 + map.weight_error) * std::abs(weight) * size;
+    });
     for (const std::size_t k : wanted) {
       const double e = error[k] > 0 ? abstract::inflate(error[k]) + abstract::kFloor : 0;
       at(value)[k] = define(value, k, std::move(minus[k]),
                             {abstract::sum_down(map.bias[k], -e), abstract::sum_up(map.bias[k], e)});
+    }
+  }
+
+  /// visit(j, weight, k, size): weight * element j of a value, whose size that is at most, goes into element k.
+  template <class Visit>
+  void for_each_weight(const AffineMap& map, int from, const Visit& visit) const {
+    for (std::size_t j = 0; j + 1 < map.weights.start.size(); ++j) {
+      const double size = abstract::magnitude(bounds(from, j));
+      const auto end = static_cast<std::size_t>(map.weights.start[j + 1]);
+      for (auto t = static_cast<std::size_t>(map.weights.start[j]); t < end; ++t) {
+        const auto [weight, row] = map.weights.terms[t];
+        visit(j, weight, static_cast<std::size_t>(row), size);
+      }
     }
   }
 
@@ -176,20 +221,23 @@ class Encoder {
     }
   }
 
-  std::int32_t column_of(int value, std::size_t k) {
+  Encoding::Place place_of(int value, std::size_t k) {
     Element& element = at(value)[k];
     if (element.positive == kNone || element.negative != kNone) {
       Terms minus;
       add(minus, element, -1);
-      element = {.positive = encoding_.program.add_column(bounds(value, k))};
+      const Interval range = bounds(value, k);
+      element = {.positive = add_column(range, unit_of(abstract::magnitude(range)))};
       add(minus, element, 1);
-      encoding_.program.add_row(minus, {0, 0});
+      add_row(std::move(minus), {0, 0});
     }
-    return element.positive;
+    return {.column = element.positive, .unit = units_[static_cast<std::size_t>(element.positive)]};
   }
 
+  static constexpr double kTiny = std::numeric_limits<double>::denorm_min();
   const Relaxation& relaxation_;
   std::vector<Elements> values_;
+  std::vector<double> units_;  // of the columns
   Encoding encoding_;
 };
 
@@ -199,12 +247,15 @@ Encoding encode(const Relaxation& relaxation, std::span<const std::size_t> eleme
   return Encoder(relaxation).run(elements);
 }
 
-bool is_finite(const Relaxation& relaxation) {
+bool is_encodable(const Relaxation& relaxation) {
+  constexpr double kLargestInput = 0x1p40;
+  constexpr double kLargest = 0x1p300;
   for (int v = 0; v <= relaxation.last(); ++v) {
     const Intervals& bounds = relaxation.bounds(v);
-    const bool finite = std::all_of(bounds.begin(), bounds.end(),
-                                    [](Interval x) { return std::isfinite(x.low) && std::isfinite(x.high); });
-    if (!finite) return false;
+    const double limit = v == 0 ? kLargestInput : kLargest;
+    if (!std::all_of(bounds.begin(), bounds.end(), [&](Interval x) { return abstract::magnitude(x) <= limit; })) {
+      return false;
+    }
   }
   return true;
 }

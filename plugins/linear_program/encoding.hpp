@@ -16,23 +16,34 @@ struct Neuron {
   std::int32_t positive = 0;
   std::int32_t negative = 0;
   std::int32_t chord = 0;  ///< the row that closes the triangle
+  double unit = 1;         ///< what 1 of these columns is in the network
   int value = 0;           ///< the input's, in the relaxation
   std::size_t element = 0;
 };
 
 /// A network in a box, relaxed to a program: every input of the box is a point of it. With one column of each neuron at
-/// 0, as they are anywhere, it is exact.
+/// 0, as they are anywhere, it is exact. Columns have units of their own (units.hpp), in which they are at most 1, but
+/// for the network's input, whose columns come first; rows have factors of at most 1.
 struct Encoding {
+  /// Where an element that was asked for is.
+  struct Place {
+    std::int32_t column = 0;
+    double unit = 1;
+  };
   Program program;
-  std::vector<Neuron> neurons;         ///< in the order of the network
-  std::vector<std::int32_t> inputs;    ///< the columns of the network's input
-  std::vector<std::int32_t> elements;  ///< the columns of the elements that were asked for, in their order
+  std::vector<Neuron> neurons;       ///< in the order of the network
+  std::vector<std::int32_t> inputs;  ///< the columns of the network's input
+  std::vector<Place> elements;       ///< in the order in which they were asked for
+
+  /// factor * the i-th element that was asked for.
+  Term term(std::size_t i, double factor) const { return {elements[i].column, factor * elements[i].unit}; }
 };
 
-/// The relaxation up to its last value, of which only `elements` are encoded. Its bounds have to be finite.
+/// The relaxation up to its last value, of which only `elements` are encoded. Needs: is_encodable.
 Encoding encode(const abstract::Relaxation& relaxation, std::span<const std::size_t> elements);
 
-/// Whether every bound is, so that the relaxation can be encoded.
-bool is_finite(const abstract::Relaxation& relaxation);
+/// Whether every bound is finite and within what units can make up for. Solvers meet larger numbers with failed
+/// assertions.
+bool is_encodable(const abstract::Relaxation& relaxation);
 
 }  // namespace espalier::linear

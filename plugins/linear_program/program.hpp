@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -18,6 +20,12 @@ struct Term {
   double factor = 0;
 };
 using Terms = std::vector<Term>;
+
+inline double largest_factor(std::span<const Term> terms) {
+  double largest = 0;
+  for (const Term& t : terms) largest = std::max(largest, std::abs(t.factor));
+  return largest;
+}
 
 /// Columns in bounds, and rows: sums of terms in ranges. A range may be infinite on one side, a column's bounds may not
 /// be. What a program says about a network holds over the reals: rows are exact, or wide enough for what is not.

@@ -10,10 +10,14 @@ SearchParams::SearchParams() {
 }
 
 Patience patience_of(const abstract::Used& used, double end) {
+  constexpr double kDescent = 0.1;
   constexpr double kTightening = 0.3;
   const double begin = used();
   const auto until = [&](double share) { return [used, at = begin + share * (end - begin)] { return used() < at; }; };
-  return {.all = until(1), .tightening = until(kTightening), .solver = until(kTightening + (1 - kTightening) / 2)};
+  return {.all = until(1),
+          .descent = until(kDescent),
+          .tightening = until(kTightening),
+          .solver = until(kTightening + (1 - kTightening) / 2)};
 }
 
 void search_all(std::string solver, Method method, const SearchParams& params, Context& ctx) {

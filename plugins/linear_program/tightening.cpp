@@ -23,7 +23,7 @@ class Tightener {
 
   void run() {
     const std::vector<std::size_t> elements = abstract::unstable_elements(last());
-    if (elements.empty() || !is_finite(relaxation_)) return;
+    if (elements.empty() || !is_encodable(relaxation_)) return;
     const Encoding encoding = encode(relaxation_, elements);
     Tree tree(encoding);
     for (std::size_t i = 0; i < elements.size(); ++i) {
@@ -31,16 +31,16 @@ class Tightener {
       // The side nearer to 0 first: once it is past 0, the other does not matter.
       const Interval z = last()[elements[i]];
       const bool low_first = -z.low < z.high;
-      bound(tree, elements[i], encoding.elements[i], low_first);
-      if (is_unstable(last()[elements[i]])) bound(tree, elements[i], encoding.elements[i], !low_first);
+      bound(tree, elements[i], encoding.term(i, 1), low_first);
+      if (is_unstable(last()[elements[i]])) bound(tree, elements[i], encoding.term(i, 1), !low_first);
     }
   }
 
  private:
   const Intervals& last() const { return relaxation_.bounds(relaxation_.last()); }
 
-  void bound(Tree& tree, std::size_t element, std::int32_t column, bool is_low) {
-    const Search search{.objective = {{column, is_low ? 1.0 : -1.0}},
+  void bound(Tree& tree, std::size_t element, Term term, bool is_low) {
+    const Search search{.objective = {{term.column, is_low ? term.factor : -term.factor}},
                         .above = 0,
                         .branching = Branching::influence,
                         .most_nodes = most_nodes_,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "certificate.hpp"
+#include "units.hpp"
 
 namespace espalier::linear {
 namespace {
@@ -65,8 +66,8 @@ std::size_t Tree::choose(const Node& node, Solved solved, Branching branching) c
     if (solved == Solved::optimal) {
       const Neuron& neuron = encoding_.neurons[i];
       const auto chord = static_cast<std::size_t>(neuron.chord);
-      score.second =
-          std::min(point[static_cast<std::size_t>(neuron.positive)], point[static_cast<std::size_t>(neuron.negative)]);
+      score.second = neuron.unit * std::min(point[static_cast<std::size_t>(neuron.positive)],
+                                            point[static_cast<std::size_t>(neuron.negative)]);
       score.first = branching == Branching::violation
                         ? score.second
                         : std::abs(simplex_.multipliers()[chord]) * encoding_.program.ranges()[chord].high;
@@ -92,7 +93,16 @@ void Tree::split(const Node& node, std::size_t neuron, double low, Solved solved
   }
 }
 
-Outcome Tree::run(const Search& search, const MayContinue& may_continue) {
+Outcome Tree::run(Search search, const MayContinue& may_continue) {
+  const double unit = unit_of(largest_factor(search.objective));
+  for (Term& term : search.objective) term.factor /= unit;
+  search.above = scaled_up(search.above, 1 / unit);
+  Outcome outcome = run_in_unit(search, may_continue);
+  outcome.low = scaled_down(outcome.low, unit);
+  return outcome;
+}
+
+Outcome Tree::run_in_unit(const Search& search, const MayContinue& may_continue) {
   simplex_.set_objective(search.objective, enough_for(search, encoding_.program.columns()));
   open_.assign(1, {.path = {}, .low = -HUGE_VAL, .basis = nullptr});
   Outcome outcome{.ended = Ended::proven, .low = HUGE_VAL, .nodes = 0};

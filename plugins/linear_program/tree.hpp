@@ -48,7 +48,7 @@ class Tree {
  public:
   explicit Tree(const Encoding& encoding);
 
-  Outcome run(const Search& search, const MayContinue& may_continue);
+  Outcome run(Search search, const MayContinue& may_continue);
 
  private:
   struct Split {
@@ -61,6 +61,8 @@ class Tree {
     std::shared_ptr<const Basis> basis;  ///< of the parent
   };
 
+  /// Of an objective whose factors are at most 1.
+  Outcome run_in_unit(const Search& search, const MayContinue& may_continue);
   void enter(const Node& node);
   void limit(std::int32_t column, Interval bounds);
   double certified(Solved solved, const Search& search) const;

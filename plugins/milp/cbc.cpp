@@ -53,11 +53,11 @@ double coin_bound(double x) {
   return std::isfinite(x) ? x : std::copysign(COIN_DBL_MAX, x);
 }
 
-void load(const MixedInteger& mixed, const linear::Terms& objective, OsiClpSolverInterface& osi) {
+void load(const MixedInteger& mixed, OsiClpSolverInterface& osi) {
   const linear::Program& program = mixed.program;
   osi.messageHandler()->setLogLevel(0);
   for (const Interval& x : program.columns()) osi.addCol(0, nullptr, nullptr, x.low, x.high, 0);
-  for (const linear::Term& t : objective) osi.setObjCoeff(t.column, t.factor);
+  for (const linear::Term& t : mixed.objective) osi.setObjCoeff(t.column, t.factor);
   for (const std::int32_t binary : mixed.binaries) osi.setInteger(binary);
   std::vector<int> columns;
   std::vector<double> factors;
@@ -83,7 +83,7 @@ class CbcSolver final : public linear::MipSolver {
       OsiClpSolverInterface program;
       const linear::ClpWatch each_iteration(&watch);  // CBC itself asks only after a node, which may take a minute
       program.getModelPtr()->passInEventHandler(&each_iteration);
-      load(mixed_integer(encoding, objective), objective, program);
+      load(mixed_integer(encoding, objective), program);
       CbcModel model(program);
       model.setLogLevel(0);
       CglGomory gomory;

@@ -139,7 +139,7 @@ void add_distortion(PluginBuilder& plugin) {
           "Brackets, image by image, the smallest L-infinity distortion that changes the answer: within the low end it "
           "is proven that there is none, at the high end there is one. Begins at what attacks and proofs found before, "
           "if they are given. Questions are answered as by milp.verify.")
-      .revision(3)
+      .revision(4)
       .repeatable(Repeatable::budgeted)
       .input<Network>("network", "the network to be measured")
       .input<Instances>("instances", "the images; their own epsilons are not used")

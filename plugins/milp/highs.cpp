@@ -24,7 +24,7 @@ HighsLp model_of(const linear::Encoding& encoding, const linear::Terms& objectiv
   }
   lp.num_col_ = static_cast<HighsInt>(program.columns().size());
   lp.col_cost_.assign(program.columns().size(), 0);
-  for (const linear::Term& t : objective) lp.col_cost_[static_cast<std::size_t>(t.column)] = t.factor;
+  for (const linear::Term& t : mixed.objective) lp.col_cost_[static_cast<std::size_t>(t.column)] = t.factor;
   lp.integrality_.assign(program.columns().size(), HighsVarType::kContinuous);
   for (const std::int32_t binary : mixed.binaries) {
     lp.integrality_[static_cast<std::size_t>(binary)] = HighsVarType::kInteger;

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "linear_program/units.hpp"
+
 namespace espalier::milp {
 
 using linear::Interval;
@@ -27,7 +29,9 @@ MixedInteger mixed_integer(const linear::Encoding& encoding, const linear::Terms
   for (std::size_t i = 0; i < relaxed.row_count(); ++i) {
     if (!is_chord[i]) out.program.add_row(relaxed.row(i), relaxed.ranges()[i]);
   }
-  out.program.add_row(objective, {-HUGE_VAL, 0});
+  const double unit = linear::unit_of(linear::largest_factor(objective));
+  for (const linear::Term& t : objective) out.objective.push_back({t.column, t.factor / unit});
+  out.program.add_row(out.objective, {-HUGE_VAL, 0});
   return out;
 }
 

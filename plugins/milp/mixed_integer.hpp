@@ -11,6 +11,7 @@ namespace espalier::milp {
 /// The formulation of Tjeng, Xiao & Tedrake (2019): a binary for every unstable neuron, 1 on its positive side.
 struct MixedInteger {
   linear::Program program;
+  linear::Terms objective;             ///< in a unit of its own, with factors of at most 1
   std::vector<std::int32_t> binaries;  ///< a column for every neuron, in the order of the encoding
 };
 

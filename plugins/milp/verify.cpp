@@ -31,7 +31,7 @@ void add_verify(PluginBuilder& plugin) {
           "Verifies with a mixed-integer program for every class that may win. Its branch and bound is Espalier's own, "
           "over linear programs that CLP solves, so that every node is closed by a bound that is certified here. "
           "Complete but for ties within rounding and the budget.")
-      .revision(2)
+      .revision(3)
       .param(
           "tightening", &Params::tightening,
           "what bounds a neuron before the search, while it is unstable: DeepPoly; linear programs after it; or short "

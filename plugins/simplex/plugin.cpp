@@ -24,5 +24,5 @@ ESPALIER_PLUGIN(plugin) {
           "Verifies with linear programs over the triangles of unstable neurons, solved by CLP, and splits the neuron "
           "that the solution violates most. Bounds are tightened by DeepPoly. Complete but for ties within rounding "
           "and the budget.")
-      .revision(2);
+      .revision(3);
 }

@@ -248,7 +248,7 @@ TEST_CASE("a question about no other class is refused by every verifier, and not
     const auto always = [] { return true; };
     CHECK_THROWS_AS(bounds.answer(question, Domain::intervals, always), Error);
     CHECK_THROWS_AS(bounds.answer(question, Domain::deeppoly, always), Error);
-    CHECK_THROWS_AS(linear::CompleteVerifier(network, {}).answer(question, {always, always}), Error);
+    CHECK_THROWS_AS(linear::CompleteVerifier(network, {}).answer(question, {always, always, always}), Error);
     CHECK_THROWS_AS(crown::Verifier(network).decide(question, 1, [] { return 0.0; }), Error);
   };
   refused(lonely, {.label = 0, .target = {}, .box = &box});

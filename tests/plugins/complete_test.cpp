@@ -19,7 +19,11 @@ using namespace espalier::testing;
 
 namespace {
 
-const Patience kPatient{.all = [] { return true; }, .tightening = [] { return true; }, .solver = [] { return true; }};
+bool always() {
+  return true;
+}
+
+const Patience kPatient{.all = always, .descent = always, .tightening = always, .solver = always};
 
 /// Shows what is no solution, and ends as if there were none.
 class Liar final : public MipSolver {
@@ -114,7 +118,7 @@ void check(const Tally& tally) {
                        << " unknown, of which far from a tie " << tally.missed);
   CHECK(tally.robust > 300);
   CHECK(tally.counterexamples > 300);
-  CHECK(tally.missed * 50 <= tally.robust + tally.counterexamples);
+  CHECK(tally.missed * 500 <= tally.robust + tally.counterexamples);
 }
 
 }  // namespace

@@ -124,7 +124,7 @@ void check_encoding(const Network& network, double epsilon, std::mt19937& random
     const std::vector<double> scores = network.forward(point);
     for (std::size_t k = 0; k < scores.size(); ++k) {
       for (const double sign : {1.0, -1.0}) {
-        const Terms objective{{fixed.elements[k], sign}};
+        const Terms objective{fixed.term(k, sign)};
         const double room = 1e-6 * (1 + std::abs(scores[k]));
         REQUIRE(search(fixed, objective, sign * scores[k] - room).ended == Ended::proven);
         REQUIRE(search(fixed, objective, sign * scores[k] + room).ended == Ended::open);
@@ -187,7 +187,7 @@ TEST_CASE("a solve ends when it is told to, also by an exception") {
   const abstract::Graph graph(random_dense({30, 20, 20, 2}, 1, random));
   const Encoding encoding = at_point(graph, std::vector<float>(30, 0.5F), 0.3);
   Simplex simplex(encoding.program);
-  simplex.set_objective(std::vector<Term>{{encoding.elements[0], 1}}, HUGE_VAL);
+  simplex.set_objective(std::vector<Term>{encoding.term(0, 1)}, HUGE_VAL);
   int asked = 0;
   CHECK(simplex.solve([&] { return ++asked < 3; }) == Solved::stopped);
   CHECK(asked == 3);
@@ -222,7 +222,7 @@ TEST_CASE("a tree stops at its limits, with a bound that holds") {
   const std::vector<float> centre(4, 0.5F);
   const Encoding encoding = at_point(graph, centre, 0.5);
   Tree tree(encoding);
-  Search goal{.objective = {{encoding.elements[0], 1}}, .above = 100, .most_nodes = 7, .visit = {}};
+  Search goal{.objective = {encoding.term(0, 1)}, .above = 100, .most_nodes = 7, .visit = {}};
   const Outcome limited = tree.run(goal, always);
   CHECK(limited.ended == Ended::open);
   CHECK(limited.nodes == 7);

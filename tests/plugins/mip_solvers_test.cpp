@@ -41,7 +41,7 @@ Puzzle puzzle(const Network& network, const abstract::Box& box) {
   const abstract::Graph graph(network);
   const std::vector<std::size_t> scores{0, 1};
   Puzzle out{.encoding = encode(abstract::intervals(graph, box), scores), .margin = {}};
-  out.margin = {{out.encoding.elements[0], 1}, {out.encoding.elements[1], -1}};
+  out.margin = {out.encoding.term(0, 1), out.encoding.term(1, -1)};
   return out;
 }
 
