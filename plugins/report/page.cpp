@@ -118,7 +118,7 @@ void describe_page(PluginBuilder& plugin) {
           "distances",
           "series with a value an image, of how far its answer holds: distortion_low and distortion_high "
           "of milp.distortion, proven_radius and attacked_radius of crown.radius, or any series with 'radius' in "
-          "its name")
+          "its name. Image by image they are in distances.csv")
       .labelled()
       .optional()
       .inputs<Dataset>("dataset",

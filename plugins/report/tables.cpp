@@ -107,13 +107,15 @@ Cells last_values(const Metrics& history) {
   return cells;
 }
 
-/// A row an element of the series. `counter` names the column that counts them, from 1.
-Table series(const std::vector<Gathered>& all, const std::string& counter, std::string name, std::string caption) {
+/// A row an element of the series, but for those left out. `counter` names the column that counts them, from 1.
+Table series(const std::vector<Gathered>& all, const std::string& counter, std::string name, std::string caption,
+             const std::vector<std::string>& left_out = {}) {
   Sheet sheet(Unlabelled::plain);
   double run = 0;
   for (const Gathered& g : all) {
     ++run;
-    const auto& lines = g.as<Metrics>().series;
+    auto lines = g.as<Metrics>().series;
+    for (const std::string& column : left_out) lines.erase(column);
     std::size_t length = 0;
     for (const auto& [column, values] : lines) length = std::max(length, values.size());
     for (std::size_t i = 0; i < length; ++i) {
@@ -164,6 +166,8 @@ Tables tables_of(const Findings& findings) {
   keep(out.shown, series(findings.metrics, "point", "measured", "Measured at several points"));
   keep(out.shown, one_row_each<Metrics>(findings.history, last_values, "training", "Training"));
   keep(out.kept, series(findings.history, "epoch", "history", "Training, epoch by epoch"));
+  // What else they say is which network and which pixels they are true of.
+  keep(out.kept, series(findings.distances, "entry", "distances", "Distances, image by image", {"network", "pixels"}));
   return out;
 }
 

@@ -390,6 +390,7 @@ TEST_CASE("report: questions are counted by the time in which they were decided,
 TEST_CASE("report: distances are the share of images that have at most that") {
   Metrics distances;
   distances.series = {{"image", {1, 2, 3, 4}},
+                      {"network", {255, 0, 1, 2, 3, 4, 5, 6}},
                       {"distortion_high", {0.5, std::numeric_limits<double>::infinity(), 0.25, 0.125}}};
   StageBench bench("report.page");
   bench.give("distances", distances, {{"variant", "a"}}).run();
@@ -399,6 +400,8 @@ TEST_CASE("report: distances are the share of images that have at most that") {
   CHECK(times(html, R"("x":0.5,"y":0.75})") == 2);  // and to the end of the axis
   CHECK(times(html, R"("y":1.0})") == 0);
   CHECK(times(html, "<h4>") == 0);
+  CHECK(file(bench, "distances.csv") ==
+        "variant,entry,distortion high,image\na,1,0.5,1\na,2,inf,2\na,3,0.25,3\na,4,0.125,4\n");
 
   Metrics radii;
   radii.series = {{"proven_radius", {0.5}}, {"attacked_radius", {0.75}}};
