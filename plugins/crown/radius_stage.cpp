@@ -72,7 +72,9 @@ void certified_radius(const RadiusParams& params, Context& ctx) {
                           .broken = radius.attacked,
                           .pixels = abstract::pixels_of(centre)});
     questions.push_back(static_cast<double>(radius.questions));
-    ctx.log(fmt::format("image {}: proven {:.5f}, attacked {:.5f}", row.image, radius.proven, radius.attacked));
+    const std::string target = row.target ? fmt::format(", target {}", *row.target) : "";
+    ctx.log(
+        fmt::format("image {}{}: proven {:.5f}, attacked {:.5f}", row.image, target, radius.proven, radius.attacked));
     ctx.progress(static_cast<double>(i + 1), static_cast<double>(instances.rows.size()));
   }
   Metrics metrics = metrics_of(radii);
