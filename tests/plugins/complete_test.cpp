@@ -170,6 +170,49 @@ TEST_CASE("weights near 0, scales far apart and neurons that never open do not m
   }
 }
 
+TEST_CASE("numbers far from 1 change nothing: a network times powers of two has the same answers") {
+  // CLP's assertions end the process at numbers from 4e17 on, which weights of 1e4 in four layers lead to.
+  std::mt19937 random(4);
+  int searched = 0;
+  for (int i = 0; i < 10; ++i) {
+    const std::vector<std::int64_t> widths{6, 12, 12, 12, 3};
+    std::vector<Linear> layers;
+    for (std::size_t k = 0; k + 1 < widths.size(); ++k) {
+      layers.push_back(random_linear(widths[k], widths[k + 1], 1, random));
+    }
+    const auto times_power = [&](int exponent) {
+      NetworkBuilder builder({6});
+      for (std::size_t k = 0; k < layers.size(); ++k) {
+        if (k > 0) builder.add(Relu{});
+        const int sum = exponent * static_cast<int>(k + 1);
+        builder.add(Linear{scaled(layers[k].weight, exponent), scaled(layers[k].bias, sum), {}});
+      }
+      return builder.build();
+    };
+    const std::vector<float> centre(6, 0.5F);
+    const abstract::Box box(centre, 0.25, {0, 1});
+    const Network plain = times_power(0);
+    const std::int64_t label = argmax(plain.forward(std::vector<double>(6, 0.5)));
+    for (const Method& method : kMethods) {
+      const auto ask = [&](const Network& network) {
+        return CompleteVerifier(network, method).answer({.label = label, .target = {}, .box = &box}, kPatient);
+      };
+      const abstract::Answer expected = ask(plain);
+      const double steps = expected.numbers.at("subproblems");
+      searched += steps > 1;
+      for (const int exponent : {-25, 14, 25}) {
+        const abstract::Answer answer = ask(times_power(exponent));
+        CHECK(answer.verdict == expected.verdict);
+        if (method.branching == Branching::violation) continue;  // how far is another question in another unit
+        CHECK(std::ldexp(answer.bound, -4 * exponent) == doctest::Approx(expected.bound));
+        const double now = answer.numbers.at("subproblems");
+        CHECK((now == steps || (std::isnan(now) && std::isnan(steps))));
+      }
+    }
+  }
+  CHECK(searched > 3);
+}
+
 TEST_CASE("scores that overflow are never robust") {
   NetworkBuilder builder({1});
   for (int i = 0; i < 12; ++i) {
