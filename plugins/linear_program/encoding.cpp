@@ -24,11 +24,28 @@ constexpr std::int32_t kNone = -1;
 /// stumble over it: it widens the row.
 constexpr double kNegligible = 0x1p-30;
 
-/// positive column - negative column, where they are.
+/// offset + positive column - negative column, where they are.
 struct Element {
   std::int32_t positive = kNone;
   std::int32_t negative = kNone;
+  double offset = 0;
 };
+
+/// Inputs of sizes from the inverse of this to this stay as they are, and leave rows exact.
+constexpr double kOrdinary = 0x1p10;
+
+/// The middle of an input far from 0, which would leave its width no digits; 0 of others.
+double offset_of(Interval range) {
+  return abstract::magnitude(range) > kOrdinary ? range.low / 2 + range.high / 2 : 0;
+}
+
+/// constant + factor * offset, whatever rounding does.
+Interval moved(Interval constant, double factor, double offset) {
+  if (offset == 0) return constant;
+  const double product = factor * offset;
+  return {abstract::sum_down(constant.low, std::nextafter(product, -HUGE_VAL)),
+          abstract::sum_up(constant.high, std::nextafter(product, HUGE_VAL))};
+}
 
 /// Adds factor * element, to what is there of its columns or behind it.
 void add(Terms& terms, Element element, double factor) {
@@ -78,9 +95,13 @@ class Encoder {
 
   void add_inputs() {
     for (const Interval& range : relaxation_.bounds(0)) {
-      const std::int32_t column = add_column(range, 1);
-      encoding_.inputs.push_back(column);
-      at(0).push_back({.positive = column});
+      const double offset = offset_of(range);
+      const Interval width{abstract::sum_down(range.low, -offset), abstract::sum_up(range.high, -offset)};
+      const double size = abstract::magnitude(width);
+      const double unit = size > kOrdinary || size < 1 / kOrdinary ? unit_of(size) : 1;
+      const std::int32_t column = add_column(width, unit);
+      encoding_.inputs.push_back({.column = column, .offset = offset, .unit = unit});
+      at(0).push_back({.positive = column, .negative = kNone, .offset = offset});
     }
   }
 
@@ -138,7 +159,7 @@ class Encoder {
     for (const Term& t : terms) largest = std::max(largest, std::abs(t.factor * unit(t)));
     const double scale = 1 / unit_of(largest);
     double lost = 0;
-    std::erase_if(terms, [&](Term& t) {
+    const auto dropped = std::erase_if(terms, [&](Term& t) {
       const double in_unit = t.factor * unit(t);
       const double factor = in_unit * scale;
       const bool is_exact = in_unit / unit(t) == t.factor && factor / scale == in_unit;
@@ -146,7 +167,7 @@ class Encoder {
       t.factor = factor;
       return !is_exact;
     });
-    if (lost > 0) lost = abstract::inflate(lost) + abstract::kFloor;
+    if (dropped > 0) lost = abstract::inflate(lost) + abstract::kFloor;  // products may underflow, too
     encoding_.program.add_row(terms, {abstract::sum_down(scaled_down(range.low, scale), -lost),
                                       abstract::sum_up(scaled_up(range.high, scale), lost)});
   }
@@ -166,16 +187,23 @@ class Encoder {
     });
     std::vector<Terms> minus(map.bias.size());
     std::vector<double> error = map.bias_error;
+    Intervals constant;
+    for (const double bias : map.bias) constant.push_back({bias, bias});
     for_each_weight(map, from, [&](std::size_t j, double weight, std::size_t k, double size) {
       if (!is_wanted[k]) return;
       const bool kept = std::abs(weight) * size > kNegligible * largest[k];
-      if (kept) append(minus[k], in[j], -weight);
-      error[k] += (kept ? map.weight_error : 1 + map.weight_error) * std::abs(weight) * size;
+      if (kept) {
+        append(minus[k], in[j], -weight);
+        constant[k] = moved(constant[k], weight, in[j].offset);
+      }
+      const double doubt = kept ? map.weight_error : 1 + map.weight_error;
+      if (doubt > 0 && size > 0 && weight != 0)
+        error[k] += doubt * std::abs(weight) * size + kTiny;  // which may underflow
     });
     for (const std::size_t k : wanted) {
       const double e = error[k] > 0 ? abstract::inflate(error[k]) + abstract::kFloor : 0;
       at(value)[k] = define(value, k, std::move(minus[k]),
-                            {abstract::sum_down(map.bias[k], -e), abstract::sum_up(map.bias[k], e)});
+                            {abstract::sum_down(constant[k].low, -e), abstract::sum_up(constant[k].high, e)});
     }
   }
 
@@ -201,10 +229,18 @@ class Encoder {
   void add_sum(int value, const std::vector<int>& from, const std::vector<std::size_t>& wanted) {
     for (const std::size_t k : wanted) {
       Terms minus;
-      add(minus, at(from[0])[k], -1);
-      add(minus, at(from[1])[k], -1);
-      at(value)[k] = define(value, k, std::move(minus), {0, 0});
+      Interval constant{0, 0};
+      for (const int side : from) {
+        if (abstract::magnitude(bounds(side, k)) > 0) constant = subtract(minus, at(side)[k], constant);
+      }
+      at(value)[k] = define(value, k, std::move(minus), constant);
     }
+  }
+
+  /// Takes an element off the terms that are the negative of something, whose constant this is.
+  static Interval subtract(Terms& minus, Element element, Interval constant) {
+    add(minus, element, -1);
+    return moved(constant, 1, element.offset);
   }
 
   void add_relu(int value, int from, const std::vector<std::size_t>& wanted) {
@@ -214,8 +250,8 @@ class Encoder {
       Element& in = at(from)[k];
       if (is_unstable(z) && in.negative == kNone) {  // a value that a ReLU reads and no row defines: the input, say
         Terms minus;
-        add(minus, in, -1);
-        in = define_neuron(from, k, std::move(minus), {0, 0});
+        const Interval constant = subtract(minus, in, {0, 0});
+        in = define_neuron(from, k, std::move(minus), constant);
       }
       at(value)[k] = is_unstable(z) ? Element{.positive = in.positive} : in;
     }
@@ -223,13 +259,13 @@ class Encoder {
 
   Encoding::Place place_of(int value, std::size_t k) {
     Element& element = at(value)[k];
-    if (element.positive == kNone || element.negative != kNone) {
+    if (element.positive == kNone || element.negative != kNone || element.offset != 0) {
       Terms minus;
-      add(minus, element, -1);
+      const Interval constant = subtract(minus, element, {0, 0});
       const Interval range = bounds(value, k);
       element = {.positive = add_column(range, unit_of(abstract::magnitude(range)))};
       add(minus, element, 1);
-      add_row(std::move(minus), {0, 0});
+      add_row(std::move(minus), constant);
     }
     return {.column = element.positive, .unit = units_[static_cast<std::size_t>(element.positive)]};
   }
@@ -242,6 +278,12 @@ class Encoder {
 };
 
 }  // namespace
+
+std::vector<double> Encoding::input_at(std::span<const double> point) const {
+  std::vector<double> input;
+  for (const Input& i : inputs) input.push_back(i.offset + i.unit * point[static_cast<std::size_t>(i.column)]);
+  return input;
+}
 
 Encoding encode(const Relaxation& relaxation, std::span<const std::size_t> elements) {
   return Encoder(relaxation).run(elements);

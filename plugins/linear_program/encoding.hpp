@@ -23,20 +23,28 @@ struct Neuron {
 
 /// A network in a box, relaxed to a program: every input of the box is a point of it. With one column of each neuron at
 /// 0, as they are anywhere, it is exact. Columns have units of their own (units.hpp), in which they are at most 1, but
-/// for the network's input, whose columns come first; rows have factors of at most 1.
+/// for inputs of ordinary size; rows have factors of at most 1.
 struct Encoding {
+  /// A number of the network's input: offset + unit * column.
+  struct Input {
+    std::int32_t column = 0;
+    double offset = 0;
+    double unit = 1;
+  };
   /// Where an element that was asked for is.
   struct Place {
     std::int32_t column = 0;
     double unit = 1;
   };
   Program program;
-  std::vector<Neuron> neurons;       ///< in the order of the network
-  std::vector<std::int32_t> inputs;  ///< the columns of the network's input
-  std::vector<Place> elements;       ///< in the order in which they were asked for
+  std::vector<Neuron> neurons;  ///< in the order of the network
+  std::vector<Input> inputs;
+  std::vector<Place> elements;  ///< in the order in which they were asked for
 
   /// factor * the i-th element that was asked for.
   Term term(std::size_t i, double factor) const { return {elements[i].column, factor * elements[i].unit}; }
+  /// The network's input, rounded, of which these are the columns' values.
+  std::vector<double> input_at(std::span<const double> point) const;
 };
 
 /// The relaxation up to its last value, of which only `elements` are encoded. Needs: is_encodable.

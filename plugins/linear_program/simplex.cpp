@@ -53,6 +53,7 @@ struct Simplex::Solver {
 Simplex::Simplex(const Program& program) : solver_(std::make_unique<Solver>()) {
   ClpSimplex& clp = solver_->clp;
   clp.setLogLevel(0);
+  clp.scaling(0);  // programs come in good units; CLP's own would blow up what is tiny, and then fail its assertions
   std::vector<double> low;
   std::vector<double> high;
   for (const Interval& x : program.columns()) {

@@ -27,10 +27,12 @@ using linear::Watch;
 struct Audience {
   Watch& watch;
   const linear::Visit& visit;
-  std::size_t inputs = 0;
+  const linear::Encoding& encoding;
 
   void show(const double* point) const {
-    if (point != nullptr && !watch.ended()) watch.guarded([&] { return !visit({point, inputs}); });
+    if (point == nullptr || watch.ended()) return;
+    const std::vector<double> input = encoding.input_at({point, encoding.program.columns().size()});
+    watch.guarded([&] { return !visit(input); });
   }
 };
 
@@ -83,6 +85,7 @@ class CbcSolver final : public linear::MipSolver {
       OsiClpSolverInterface program;
       const linear::ClpWatch each_iteration(&watch);  // CBC itself asks only after a node, which may take a minute
       program.getModelPtr()->passInEventHandler(&each_iteration);
+      program.getModelPtr()->scaling(0);  // as in simplex.cpp
       load(mixed_integer(encoding, objective), program);
       CbcModel model(program);
       model.setLogLevel(0);
@@ -90,7 +93,7 @@ class CbcSolver final : public linear::MipSolver {
       CglMixedIntegerRounding2 rounding;
       model.addCutGenerator(&gomory, kWhereItHelps, "gomory");
       model.addCutGenerator(&rounding, kWhereItHelps, "rounding");
-      const Audience audience{.watch = *watch, .visit = visit, .inputs = encoding.inputs.size()};
+      const Audience audience{.watch = *watch, .visit = visit, .encoding = encoding};
       Handler handler(&audience);
       model.passInEventHandler(&handler);
       model.branchAndBound();

@@ -57,8 +57,10 @@ class HighsSolver final : public linear::MipSolver {
     Highs highs;
     require_ok(highs.setOptionValue("output_flag", false), "to be silent");
     require_ok(highs.setOptionValue("threads", 1), "to work on one thread");
-    const auto show = [&, inputs = encoding.inputs.size()](const double* point) {
-      if (!watch.ended()) watch.guarded([&] { return !visit({point, inputs}); });
+    const auto show = [&](const double* point) {
+      if (watch.ended()) return;
+      const std::vector<double> input = encoding.input_at({point, encoding.program.columns().size()});
+      watch.guarded([&] { return !visit(input); });
     };
     const auto answer = [&](int what, const std::string&, const HighsCallbackDataOut* out, HighsCallbackDataIn* in,
                             void*) {
