@@ -10,8 +10,8 @@ SearchParams::SearchParams() {
 }
 
 Patience patience_of(const abstract::Used& used, double end) {
-  constexpr double kDescent = 0.1;
-  constexpr double kTightening = 0.3;
+  constexpr double kDescent = 0.25;
+  constexpr double kTightening = 0.4;
   const double begin = used();
   const auto until = [&](double share) { return [used, at = begin + share * (end - begin)] { return used() < at; }; };
   return {.all = until(1),
