@@ -333,8 +333,10 @@ void Document::set(std::string_view assignment, Diagnostics& findings) {
     if (!value || put(section.items, keys, *value)) continue;
     keys.pop_back();
     const std::string outer = fmt::to_string(fmt::join(keys, "."));
-    findings.error(command_line(), fmt::format("'{}' of '{}' is no table, so '{}' leads nowhere", outer, section.node,
-                                               left)).hint = fmt::format("give --set {}.{}=VALUE", section.node, outer);
+    findings
+        .error(command_line(),
+               fmt::format("'{}' of '{}' is no table, so '{}' leads nowhere", outer, section.node, left))
+        .hint = fmt::format("give --set {}.{}=VALUE", section.node, outer);
   }
   if (!found) {
     const std::string node(left.substr(0, dot));

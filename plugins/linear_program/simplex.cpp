@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one place that knows CLP.
+// The place that knows CLP; cbc.cpp knows what CBC shows of it.
 #include "simplex.hpp"
 
 #include <algorithm>
@@ -9,39 +9,17 @@
 
 #include <ClpSimplex.hpp>
 #include <CoinError.hpp>
-#include <CoinPackedMatrix.hpp>
 
 #include <espalier/error.hpp>
 
 #include "clp_watch.hpp"
+#include "coin_program.hpp"
 
 namespace espalier::linear {
 namespace {
 
 /// Bits of ClpSimplex::dual: work areas and factorisation outlive a solve, and the next one begins with them.
 constexpr int kKeepFactorization = 1 | 2;
-
-/// What CLP takes for infinite.
-double clp_bound(double x) {
-  return std::isfinite(x) ? x : std::copysign(COIN_DBL_MAX, x);
-}
-
-CoinPackedMatrix matrix_of(const Program& program) {
-  CoinPackedMatrix matrix(false, 0, 0);
-  matrix.setDimensions(0, static_cast<int>(program.columns().size()));
-  std::vector<int> columns;
-  std::vector<double> factors;
-  for (std::size_t i = 0; i < program.row_count(); ++i) {
-    columns.clear();
-    factors.clear();
-    for (const Term& term : program.row(i)) {
-      columns.push_back(term.column);
-      factors.push_back(term.factor);
-    }
-    matrix.appendRow(static_cast<int>(columns.size()), columns.data(), factors.data());
-  }
-  return matrix;
-}
 
 }  // namespace
 
@@ -54,20 +32,10 @@ Simplex::Simplex(const Program& program) : solver_(std::make_unique<Solver>()) {
   ClpSimplex& clp = solver_->clp;
   clp.setLogLevel(0);
   clp.scaling(0);  // programs come in good units; CLP's own would blow up what is tiny, and then fail its assertions
-  std::vector<double> low;
-  std::vector<double> high;
-  for (const Interval& x : program.columns()) {
-    low.push_back(clp_bound(x.low));
-    high.push_back(clp_bound(x.high));
-  }
-  std::vector<double> row_low;
-  std::vector<double> row_high;
-  for (const Interval& x : program.ranges()) {
-    row_low.push_back(clp_bound(x.low));
-    row_high.push_back(clp_bound(x.high));
-  }
-  const std::vector<double> no_objective(low.size(), 0);
-  clp.loadProblem(matrix_of(program), low.data(), high.data(), no_objective.data(), row_low.data(), row_high.data());
+  const CoinProgram loaded(program);
+  const std::vector<double> no_objective(loaded.low.size(), 0);
+  clp.loadProblem(loaded.matrix, loaded.low.data(), loaded.high.data(), no_objective.data(), loaded.row_low.data(),
+                  loaded.row_high.data());
   clp.setPrimalTolerance(1e-9);
   clp.setDualTolerance(1e-9);
   const ClpWatch handler(&solver_->watch);
@@ -78,14 +46,14 @@ Simplex::Simplex(const Program& program) : solver_(std::make_unique<Solver>()) {
 Simplex::~Simplex() = default;
 
 void Simplex::set_bounds(std::int32_t column, Interval bounds) {
-  solver_->clp.setColumnBounds(column, clp_bound(bounds.low), clp_bound(bounds.high));
+  solver_->clp.setColumnBounds(column, CoinProgram::bound(bounds.low), CoinProgram::bound(bounds.high));
 }
 
 void Simplex::set_objective(std::span<const Term> objective, double enough) {
   ClpSimplex& clp = solver_->clp;
   for (int j = 0; j < clp.numberColumns(); ++j) clp.setObjectiveCoefficient(j, 0);
   for (const Term& term : objective) clp.setObjectiveCoefficient(term.column, term.factor);
-  clp.setDualObjectiveLimit(clp_bound(enough));
+  clp.setDualObjectiveLimit(CoinProgram::bound(enough));
 }
 
 Solved Simplex::solve(const MayContinue& may_continue) {

@@ -17,8 +17,8 @@ enum class Tightening : std::uint8_t {
   mip,       ///< and a small search for either bound: a mixed-integer program, cut short
 };
 
-/// Where to stop: `all` ends the whole, `descent` only what gradients look for before the search, `tightening` leaves the
-/// rest of the bounds to DeepPoly, and `solver` the rest of the search to ours.
+/// Where to stop: `all` ends the whole, `descent` only what gradients look for before the search, `tightening` leaves
+/// the rest of the bounds to DeepPoly, and `solver` the rest of the search to ours.
 struct Patience {
   MayContinue all;
   MayContinue descent;

@@ -128,7 +128,8 @@ Outcome Tree::run_in_unit(const Search& search, const MayContinue& may_continue)
     }
     const bool has_point = solved == Solved::optimal;
     if (has_point && search.visit) {
-      if (search.visit(encoding_.input_at(simplex_.point()))) return {.ended = Ended::found, .low = -HUGE_VAL, .nodes = outcome.nodes};
+      if (search.visit(encoding_.input_at(simplex_.point())))
+        return {.ended = Ended::found, .low = -HUGE_VAL, .nodes = outcome.nodes};
     }
     const std::size_t neuron = choose(node, solved, search.branching);
     if (neuron == encoding_.neurons.size()) {

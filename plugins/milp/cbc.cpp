@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one place that knows CBC.
-#include <cmath>
 #include <optional>
 
 #include <CbcEventHandler.hpp>
@@ -14,13 +13,13 @@
 #include <espalier/error.hpp>
 
 #include "linear_program/clp_watch.hpp"
+#include "linear_program/coin_program.hpp"
 #include "mixed_integer.hpp"
 #include "solvers.hpp"
 
 namespace espalier::milp {
 namespace {
 
-using linear::Interval;
 using linear::Watch;
 
 /// What solutions are shown to.
@@ -51,29 +50,14 @@ class Handler final : public CbcEventHandler {
   const Audience* audience_;
 };
 
-double coin_bound(double x) {
-  return std::isfinite(x) ? x : std::copysign(COIN_DBL_MAX, x);
-}
-
 void load(const MixedInteger& mixed, OsiClpSolverInterface& osi) {
-  const linear::Program& program = mixed.program;
   osi.messageHandler()->setLogLevel(0);
-  for (const Interval& x : program.columns()) osi.addCol(0, nullptr, nullptr, x.low, x.high, 0);
-  for (const linear::Term& t : mixed.objective) osi.setObjCoeff(t.column, t.factor);
+  const linear::CoinProgram loaded(mixed.program);
+  std::vector<double> objective(loaded.low.size(), 0);
+  for (const linear::Term& t : mixed.objective) objective[static_cast<std::size_t>(t.column)] = t.factor;
+  osi.loadProblem(loaded.matrix, loaded.low.data(), loaded.high.data(), objective.data(), loaded.row_low.data(),
+                  loaded.row_high.data());
   for (const std::int32_t binary : mixed.binaries) osi.setInteger(binary);
-  std::vector<int> columns;
-  std::vector<double> factors;
-  for (std::size_t i = 0; i < program.row_count(); ++i) {
-    columns.clear();
-    factors.clear();
-    for (const linear::Term& t : program.row(i)) {
-      columns.push_back(t.column);
-      factors.push_back(t.factor);
-    }
-    const Interval range = program.ranges()[i];
-    osi.addRow(static_cast<int>(columns.size()), columns.data(), factors.data(), coin_bound(range.low),
-               coin_bound(range.high));
-  }
 }
 
 class CbcSolver final : public linear::MipSolver {
